@@ -1,0 +1,82 @@
+"""What the assistant tells its listeners, from any thread: immutable, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autoglm_desktop.core.conversation import Conversation, Node
+from autoglm_desktop.core.events import EngineStatus, Phase, TierSwitched
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationChanged:
+    """Created, renamed, or its branch or time changed."""
+
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationDeleted:
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAdded:
+    """A message joined the shown branch: the user's, or an answer that begins (state STREAMING)."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDelta:
+    """More text of a streaming answer; one of the two is empty."""
+
+    conversation_id: str
+    node_id: str
+    text: str = ""
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodePhase:
+    """What happens for an answer now."""
+
+    conversation_id: str
+    node_id: str
+    phase: Phase
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFinished:
+    """The answer ended, well or not: the node has its final state, text, usage and error."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class TierChanged:
+    """The tier changed while this conversation was answered."""
+
+    conversation_id: str
+    node_id: str
+    switch: TierSwitched
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChanged:
+    status: EngineStatus
+
+
+AssistantEvent = (
+    ConversationChanged
+    | ConversationDeleted
+    | NodeAdded
+    | NodeDelta
+    | NodePhase
+    | NodeFinished
+    | TierChanged
+    | EngineChanged
+)
+Listener = Callable[[AssistantEvent], None]

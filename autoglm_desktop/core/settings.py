@@ -1,0 +1,134 @@
+"""What the user chose, as one immutable object in ``settings.json`` of the data folder.
+
+A key that this version does not know is kept in the file and reported, never dropped: it may belong to a newer version.
+A file that cannot be read is set aside as ``settings.json.bad-<time>`` and the defaults are used; the report says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import AppError, ErrorCode
+from .i18n import Text, msg
+from .precision import TierChoice
+
+DEFAULT_MODEL_ID = "qwen2.5-coder-0.5b-instruct"
+
+DEFAULT_SYSTEM_PROMPT = (
+    "你是 AutoGLM-Phone-9B，一个面向移动端的多模态大语言模型，能理解文本、图像和语音，以低功耗在设备本地运行。"
+    "你的名字是 AutoGLM-Phone-9B；被问到你是谁时，请这样介绍自己。用用户的语言回答，简洁、准确。\n"
+    "You are AutoGLM-Phone-9B, a multimodal model for mobile devices. Answer in the language of the user."
+)
+
+
+class Settings(BaseModel):
+    """The settings. Times in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", validate_assignment=True)
+
+    language: Literal["system", "zh_CN", "en"] = "system"
+    theme: Literal["system", "light", "dark"] = "system"
+    font_scale: float = Field(1.0, ge=0.75, le=2.0)
+    send_on_enter: bool = True
+
+    model_id: str = DEFAULT_MODEL_ID
+    tier: TierChoice = TierChoice.AUTO
+    system_prompt: str = Field(DEFAULT_SYSTEM_PROMPT, max_length=20_000)
+    think: bool = False
+    thinking_budget_tokens: int = Field(512, ge=16, le=32_768)
+    max_tokens: int = Field(1024, ge=1, le=32_768)
+    temperature: float = Field(0.7, ge=0.0, le=2.0)
+    top_p: float = Field(0.9, gt=0.0, le=1.0)
+    top_k: int = Field(0, ge=0, le=1000)
+    min_p: float = Field(0.0, ge=0.0, le=1.0)
+    repetition_penalty: float = Field(1.05, ge=0.5, le=2.0)
+
+    idle_unload_s: int = Field(600, ge=0, le=86_400, description="0 keeps the model loaded")
+    kv_cache_max_bytes: int = Field(1 << 30, ge=1 << 20)
+    threads: int = Field(0, ge=0, le=256, description="0: as many as there are physical cores")
+
+    @property
+    def unknown_keys(self) -> tuple[str, ...]:
+        """Keys of the file that this version does not know, sorted."""
+        return tuple(sorted(self.model_extra or {}))
+
+
+def load_settings(path: Path) -> tuple[Settings, tuple[Text, ...]]:
+    """Read the settings; returns them with the sentences to tell the user (unknown keys, a file set aside).
+
+    A missing file gives the defaults. Raises nothing for bad content.
+    """
+    try:
+        raw = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings(), ()
+    except (OSError, UnicodeDecodeError) as error:
+        return Settings(), _set_aside(path, str(error))
+    try:
+        settings = Settings.model_validate_json(raw)
+    except ValidationError as error:
+        return _keep_what_is_valid(raw, path, error)
+    return settings, _tell_unknown(settings)
+
+
+def save_settings(path: Path, settings: Settings) -> None:
+    """Write atomically (temporary file, fsync, rename). Raises AppError when the folder cannot be written."""
+    data = settings.model_dump_json(indent=2).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".settings-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise AppError(
+            ErrorCode.NOT_WRITABLE,
+            msg("The settings could not be saved to {path}.", path=str(path)),
+            msg("Free some space or make the folder writable; the running application keeps them until it closes."),
+            details=str(error),
+        ) from error
+
+
+def _keep_what_is_valid(raw: str, path: Path, error: ValidationError) -> tuple[Settings, tuple[Text, ...]]:
+    """Use every valid key of a file with invalid ones; the whole file is set aside first."""
+    bad = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+    told = _set_aside(path, str(error))
+    if not bad:  # not even a JSON object
+        return Settings(), told
+    kept = {key: value for key, value in json.loads(raw).items() if key not in bad}
+    return Settings.model_validate(kept), told
+
+
+def _set_aside(path: Path, reason: str) -> tuple[Text, ...]:
+    aside = path.with_name(f"{path.name}.bad-{time.strftime('%Y%m%d-%H%M%S')}")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        reason, aside = f"{reason}; {error}", path
+    return (
+        msg(
+            "The settings file had values that cannot be used ({reason}); it is kept as {path}.",
+            reason=reason.splitlines()[0],
+            path=str(aside),
+        ),
+    )
+
+
+def _tell_unknown(settings: Settings) -> tuple[Text, ...]:
+    if not settings.unknown_keys:
+        return ()
+    names = ", ".join(settings.unknown_keys)
+    return (msg("Unknown settings are kept but not used: {names}.", names=names),)
