@@ -25,7 +25,7 @@ def nothing_dangles() -> Iterator[None]:
         thread.join(timeout=2.0)
     left = [t for t in left if t.is_alive()]
     children = [c for c in psutil.Process().children(recursive=True) if c.pid not in children_before]
-    gone, alive = psutil.wait_procs(children, timeout=2.0)
+    _, alive = psutil.wait_procs(children, timeout=2.0)
     assert not left, f"threads left running: {[t.name for t in left]}"
     assert not alive, f"processes left running: {alive}"
 

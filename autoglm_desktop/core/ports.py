@@ -23,7 +23,7 @@ class Engine(Protocol):
         """Queue a turn. The last event that `sink` gets is `Finished` or `Failed`, whatever happens."""
 
     def cancel(self, turn_id: str) -> None:
-        """Stop a turn within a token (or a prefill chunk): it ends with `Finished(CANCELLED)`. Unknown ids are ignored."""
+        """Stop a turn within a token or prefill chunk: `Finished(CANCELLED)`. Unknown ids are ignored."""
 
     def set_tier(self, tier: Tier) -> None:
         """Switch the running turn, if any, between two tokens; else the loaded model. Conversations are kept."""
