@@ -6,7 +6,6 @@ Every figure here was measured by the engine on this machine; what nobody measur
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
@@ -22,23 +21,14 @@ from PySide6.QtWidgets import (
 )
 
 from autoglm_desktop.core.events import EngineState, EngineStatus, Usage
-from autoglm_desktop.core.i18n import Text, tr
+from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.ui import figures
 from autoglm_desktop.ui.appearance import Appearance
+from autoglm_desktop.ui.state import LogLine
 from autoglm_desktop.ui.style import DOCK_PX, Theme, tier_text
 
 from .parts import Panel, card, describe, label, paint_icon, tool_button
-
-_LOG_LINES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """Something that happened, with its Unix time."""
-
-    at_s: float
-    text: Text
 
 
 class EnergyDock(Panel):
@@ -292,8 +282,8 @@ class LogCard(_Card):
         self.settle()
 
     def show_lines(self, lines: Sequence[LogLine]) -> None:
-        """Events, newest first; fifty are kept."""
-        self._lines = tuple(lines[:_LOG_LINES])
+        """Events, newest first."""
+        self._lines = tuple(lines)
         self.retranslate()
 
     def retranslate(self) -> None:
