@@ -71,9 +71,9 @@ missing_packages() {
 apt_command() {
   command -v apt-get >/dev/null || return 1
   if [[ $(id -u) == 0 ]]; then
-    printf 'env DEBIAN_FRONTEND=noninteractive apt-get'
+    printf 'env DEBIAN_FRONTEND=noninteractive apt-get\n'
   elif sudo -n true 2>/dev/null; then
-    printf 'sudo -n env DEBIAN_FRONTEND=noninteractive apt-get'
+    printf 'sudo -n env DEBIAN_FRONTEND=noninteractive apt-get\n'
   else
     return 1
   fi
@@ -126,7 +126,7 @@ make_venv() {
     rm -rf "$VENV"
   fi
   [[ -e $VENV ]] && return
-  ensurepip_works || fail "Python's venv module is missing. Run: sudo apt-get install python3-venv"
+  ensurepip_works || fail "Without Python's venv module (the package python3-venv) it ends here."
   say "Making the environment in .venv with $("$python" --version)"
   if ! "$python" -m venv "$VENV" >"$LOG" 2>&1; then
     tail -n 3 "$LOG" >&2
