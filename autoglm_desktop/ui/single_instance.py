@@ -1,7 +1,7 @@
-"""One window for a data folder: a lock decides who is first, a local socket lets a second start wake the first.
+"""One window for a data folder: a second start wakes the first over a local socket.
 
-The lock is the kernel's, so that a crash frees it; a socket file that a crash left behind belongs to nobody then and
-is removed by the next first.
+Who is first is decided by a lock of the kernel's (`app.py`), so that a crash frees it; a socket that a crash left
+behind belongs to nobody then, and the next first removes it.
 """
 
 from __future__ import annotations
@@ -11,27 +11,12 @@ import hashlib
 import logging
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from PySide6.QtCore import QElapsedTimer, QObject, QThread, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 log = logging.getLogger(__name__)
 
 _MESSAGE = b"activate\n"
-
-
-def take_lock(data_dir: Path) -> FileLock | None:
-    """The lock of the window of this data folder, held until it is released; None when another window has it.
-
-    Raises OSError when the folder cannot be written.
-    """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(data_dir / "window.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return None
-    return lock
 
 
 def socket_name(data_dir: Path) -> str:

@@ -79,7 +79,7 @@ class Sidebar(Panel):
         describe(
             self.temporary_chat,
             tr("Temporary chat"),
-            tr("Temporary chat: never written to disk, gone when it is closed (Ctrl+Shift+N)"),
+            tr("Temporary chat: never written to disk, gone when the window closes (Ctrl+Shift+N)"),
         )
         self.search.retranslate()
         self.list.retranslate()

@@ -42,7 +42,7 @@ class Welcome(Panel):
     def retranslate(self) -> None:
         self._title.setText(tr("Temporary chat") if self._temporary else tr("What can I do for you?"))
         self._note.setText(
-            tr("Nothing of this conversation is written to disk; it is gone when you close it.")
+            tr("Nothing of this conversation is written to disk; it is gone when the window closes.")
             if self._temporary
             else tr("The model runs on this machine. What you write stays here.")
         )

@@ -81,9 +81,7 @@ class FirstRunPage(Panel):
     def retranslate(self) -> None:
         self._title.setText(tr("One download, then it runs here"))
         self._intro.setText(
-            tr(
-                "The assistant needs a model. It is fetched once and verified by its checksum; later no network is needed."
-            )
+            tr("The assistant needs a model. It is fetched once and verified; later no network is needed.")
         )
         self._where.setText(tr("It will be stored in {folder}.", folder=str(self._data_dir / "models")))
         chosen = self.chosen
@@ -184,7 +182,7 @@ class ModelChoice(Panel):
         facts = " · ".join(
             (
                 download_size(model),
-                tr("licence {license}", license=model.license),
+                tr("licence {license}", license=model.license or tr("told by the source")),
                 language_names(model.languages),
                 *((tr("on this machine"),) if model.installed else ()),
             )

@@ -244,4 +244,4 @@ class ModelManager(QDialog):
 
 def _cells(model: ModelInfo) -> tuple[str, ...]:
     here = figures.size(model.disk_bytes) if model.installed else tr("no")
-    return model.display_name, language_names(model.languages), model.license, download_size(model), here
+    return model.display_name, language_names(model.languages), model.license or "", download_size(model), here

@@ -151,7 +151,7 @@ class SettingsDialog(QDialog):
         self._row(form, "kv_cache_max_bytes", msg("Memory for KV caches, MiB"), self._number(1, 1 << 20))
         self._row(form, "threads", msg("Threads (0: as many as cores)"), self._number(0, 256))
         note = label("secondary", wrap=True)
-        self._words.append((note.setText, msg("Threads and KV memory count from the next start of the application.")))
+        self._words.append((note.setText, msg("Threads and KV memory count from the next start of the engine.")))
         form.addRow("", note)
 
     def _data_tab(self, data_dir: Path, log_path: Path) -> None:
@@ -280,7 +280,5 @@ def _set_value(widget: QWidget, value: Any) -> None:
         widget.setChecked(value)
     elif isinstance(widget, QPlainTextEdit):
         widget.setPlainText(value)
-    elif isinstance(widget, QSpinBox):
-        widget.setValue(value)
-    elif isinstance(widget, QDoubleSpinBox):
+    elif isinstance(widget, (QSpinBox, QDoubleSpinBox)):
         widget.setValue(value)
