@@ -56,6 +56,7 @@ missing_packages() {
   missing_libraries
   command -v fc-list >/dev/null || printf 'fontconfig\n'
   [[ -n $(fc-list :lang=zh family 2>/dev/null) ]] || printf 'fonts-noto-cjk\n'
+  fc-list : family 2>/dev/null | grep -E '^(Inter|Noto Sans|Ubuntu|Cantarell)(,|$)' >/dev/null || printf 'fonts-inter\n'
   find_python >/dev/null || printf 'python3\npython3-venv\n'
   ensurepip_works || printf '%s-venv\n' "$(basename "$(find_python || echo python3)")"
   if [[ $1 == test ]]; then

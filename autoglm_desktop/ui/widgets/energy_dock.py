@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from autoglm_desktop.assistant.tiering import FP16_ABOVE_PERCENT, INT8_ABOVE_PERCENT
 from autoglm_desktop.core.events import EngineState, EngineStatus, Usage
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.precision import Tier
@@ -122,6 +123,7 @@ class BatteryCard(_Card):
         self.slider.setEnabled(False)
         self.column.addWidget(self._title)
         self.column.addWidget(self.slider)
+        self.column.addLayout(_thresholds())
         self.column.addWidget(self._note)
         self.settle()
 
@@ -292,6 +294,19 @@ class LogCard(_Card):
             or tr("Loading, tier switches and answers are listed here.")
         )
         self.text.setAccessibleName(tr("Log of events"))
+
+
+def _thresholds() -> QHBoxLayout:
+    """Below the slider: where the guide's tiers begin, in percent."""
+    row = QHBoxLayout()
+    row.setSpacing(0)
+    low, high = round(INT8_ABOVE_PERCENT), round(FP16_ABOVE_PERCENT)
+    marks = ((Tier.INT4.label, low), (str(low), 0), (Tier.INT8.label, high - low), (str(high), 0))
+    for text, share in (*marks, (Tier.FP16.label, 100 - high)):
+        mark = label("caption", text)
+        mark.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        row.addWidget(mark, share)
+    return row
 
 
 def one_line(tier: Tier, status: EngineStatus, usage: Usage | None) -> str:

@@ -13,7 +13,7 @@ from autoglm_desktop.core.conversation import Conversation, SearchHit
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.brand import brand_pixmap
-from autoglm_desktop.ui.icons import SIZE_PX, icon
+from autoglm_desktop.ui.icons import SIZE_PX, icon, pixmap
 from autoglm_desktop.ui.models.conversations import ConversationsModel, found, grouped, title
 from autoglm_desktop.ui.style import SIDEBAR_PX, Theme
 
@@ -46,7 +46,8 @@ class Sidebar(Panel):
         self.undo_bar = UndoBar(look)
         self._current: str | None = None
         self._brand, self._name = QLabel(), label("brand", "AutoGLM Desktop")
-        self.new_chat, self._new_key = QPushButton(), label("caption", "Ctrl N")
+        self.new_chat = QPushButton()
+        self._new_mark, self._new_text, self._new_key = QLabel(), label("body"), label("caption", "Ctrl N")
         self.temporary_chat = tool_button()
         self.scenarios, self.guide, self.kiosk, self.settings = (_entry() for _ in range(4))
         self._empty = label("secondary", wrap=True)
@@ -74,7 +75,7 @@ class Sidebar(Panel):
         self.list.show_current(conversation_id)
 
     def retranslate(self) -> None:
-        self.new_chat.setText(tr("New chat"))
+        self._new_text.setText(tr("New chat"))
         describe(self.new_chat, tr("New chat"), tr("Start a new conversation (Ctrl+N)"))
         describe(
             self.temporary_chat,
@@ -90,12 +91,12 @@ class Sidebar(Panel):
             (self.kiosk, tr("Kiosk"), later),
             (self.settings, tr("Settings"), tr("Settings (Ctrl+,)")),
         ):
-            button.setText(text)
+            button.setText(f"  {text}")
             describe(button, text, tip)
 
     def set_theme(self, theme: Theme) -> None:
         self._brand.setPixmap(brand_pixmap(theme, 18, self.devicePixelRatioF()))
-        self.new_chat.setIcon(icon("plus", theme.text))
+        self._new_mark.setPixmap(pixmap("plus", theme.text, 16, self.devicePixelRatioF()))
         self.search.set_theme(theme)
         paint_icon(self.temporary_chat, "ghost", theme)
         for button, name in (
@@ -120,10 +121,10 @@ class Sidebar(Panel):
         brand.addWidget(self.temporary_chat)
         column.addLayout(brand)
         inside = QHBoxLayout(self.new_chat)
-        inside.setContentsMargins(0, 0, 10, 0)
-        inside.addStretch()
-        inside.addWidget(self._new_key)
-        self._new_key.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        inside.setContentsMargins(10, 0, 10, 0)
+        for part, stretch in ((self._new_mark, 0), (self._new_text, 1), (self._new_key, 0)):
+            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            inside.addWidget(part, stretch)
         column.addWidget(self.new_chat)
         column.addWidget(self.search)
         column.addWidget(self._empty)
@@ -178,12 +179,13 @@ class SearchField(QLineEdit):
         inside.setContentsMargins(0, 0, 10, 0)
         inside.addStretch()
         inside.addWidget(self._key)
+        self.setTextMargins(0, 0, 48, 0)
         self._pause = QTimer(self, singleShot=True, interval=_SEARCH_PAUSE_MS)
         self._pause.timeout.connect(lambda: self.searched.emit(self.text()))
         self.textChanged.connect(self._changed)
 
     def retranslate(self) -> None:
-        self.setPlaceholderText(tr("Search conversations"))
+        self.setPlaceholderText(tr("Search"))
         describe(self, tr("Search conversations"), tr("Search titles and messages (Ctrl+K)"))
 
     def set_theme(self, theme: Theme) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -65,6 +65,17 @@ def state_color(status: EngineStatus, theme: Theme) -> str:
     }[status.state]
 
 
+class _Chip(QPushButton):
+    """A button as wide as what is laid out inside it."""
+
+    def sizeHint(self) -> QSize:
+        inside = self.layout()
+        return inside.totalSizeHint() if inside is not None else super().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
 class ModelChip(Panel):
     """The model and its state, with a menu to choose, load, unload and manage."""
 
@@ -75,13 +86,13 @@ class ModelChip(Panel):
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
-        self.button = QPushButton()
+        self.button = _Chip()
         self.button.setObjectName("modelChip")
         self._dot, self._name, self._state, self._caret = QLabel(), label("heading"), label("muted"), QLabel()
         self._status = EngineStatus(EngineState.STOPPED)
         self._models: tuple[ModelEntry, ...] = ()
         self._current = ""
-        inside = self._inside = QHBoxLayout(self.button)
+        inside = QHBoxLayout(self.button)
         inside.setContentsMargins(13, 0, 12, 0)
         inside.setSpacing(8)
         for part in (self._dot, self._name, self._state, self._caret):
@@ -106,10 +117,10 @@ class ModelChip(Panel):
 
     def retranslate(self) -> None:
         name = next((model.name for model in self._models if model.id == self._current), self._current)
-        state = tr("this machine · {state}", state=state_words(self._status))
+        state = tr("local · {state}", state=state_words(self._status))
         self._name.setText(short_name(name))
         self._state.setText(state)
-        self.button.setMinimumWidth(self._inside.sizeHint().width())
+        self.button.updateGeometry()
         describe(self.button, tr("Model {name}, {state}", name=name, state=state), self._tip(name))
 
     def set_theme(self, theme: Theme) -> None:
@@ -238,7 +249,7 @@ class TopBar(Panel):
         row.setContentsMargins(12, 0, 12, 0)
         row.setSpacing(10)
         for part in (self.sidebar_button, self.model, self.tiers):
-            row.addWidget(part)
+            row.addWidget(part, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(QWidget(), 1)
         row.addWidget(self.context)
         row.addWidget(self.dock_button)

@@ -31,7 +31,7 @@ _WIDTH_PX = 620
 
 
 class FirstRunPage(Panel):
-    """Offers the text models of the catalogue; `ready` carries the id of the model to go on with."""
+    """Offers the text models whose size and licence are known; `ready` carries the id of the model to go on with."""
 
     ready = Signal(str)
     manage_requested = Signal()
@@ -63,7 +63,8 @@ class FirstRunPage(Panel):
         for choice in self.choices:
             self._list.removeWidget(choice)
             choice.deleteLater()
-        self.choices = [ModelChoice(self.look, model) for model in models if "text" in model.modalities]
+        offered = [model for model in models if "text" in model.modalities and (model.installed or model.download_bytes)]
+        self.choices = [ModelChoice(self.look, model) for model in offered]
         for choice in self.choices:
             self._group.addButton(choice.radio)
             self._list.addWidget(choice)
@@ -95,9 +96,11 @@ class FirstRunPage(Panel):
         self.go_button.setEnabled(chosen is not None)
         self.go_button.setVisible(not self.pull.running)
         describe(self.go_button, words)
-        self.local_button.setText(tr("Use a model on this machine…"))
+        self.local_button.setText(tr("Other models, or one on this machine…"))
         describe(
-            self.local_button, tr("Use a model on this machine"), tr("A folder in the Hugging Face layout or a .gguf")
+            self.local_button,
+            tr("Other models, or one on this machine"),
+            tr("All models of the catalogue, a folder in the Hugging Face layout, or a .gguf file"),
         )
 
     def set_theme(self, theme: Theme) -> None:

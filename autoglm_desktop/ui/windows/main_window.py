@@ -25,6 +25,8 @@ from autoglm_desktop.ui.widgets.welcome import Welcome
 from .keys_dialog import KEYS
 
 _DOCK_FITS_PX, _SIDEBAR_FITS_PX = 1080, 760
+_FRAME_PX = 40
+"""Left for the window manager's title bar at the first start."""
 
 
 class MainWindow(QMainWindow):
@@ -119,7 +121,7 @@ class MainWindow(QMainWindow):
         geometry = self._places.value("geometry")
         if geometry is None or not self.restoreGeometry(geometry):
             room = self.screen().availableSize()
-            self.resize(min(1440, room.width()), min(900, room.height()))
+            self.resize(min(1440, room.width()), min(900, room.height() - _FRAME_PX))
         self.sidebar.setVisible(bool(self._places.value("sidebar", True, type=bool)))
         if not self._places.value("dock", self.width() >= _DOCK_FITS_PX, type=bool):
             self.dock.hide()
