@@ -17,8 +17,12 @@ from .schema import APPLICATION_ID, MIGRATIONS, migrate, version
 
 log = logging.getLogger(__name__)
 
+PURGE_AFTER_S = 60.0
+"""At an opening, what was deleted longer ago is removed for good: another process may still offer to undo."""
+
 _BUSY_S = 5.0
 _OPEN_LOCK_S = 20.0
+_SMALLEST_BYTES = 512  # one page of the smallest size, https://sqlite.org/fileformat.html#pages
 _COMPANIONS = ("", "-wal", "-shm")
 
 
@@ -95,6 +99,7 @@ def _open_sound(path: Path) -> sqlite3.Connection:
         if _suspect(path).exists():
             connection.execute("INSERT INTO node_fts(node_fts) VALUES ('rebuild')")
             _suspect(path).unlink()
+        _clear_up(connection)
     except BaseException:
         connection.close()
         raise
@@ -110,9 +115,12 @@ def _connect(name: str) -> sqlite3.Connection:
 
 
 def _refuse_newer(path: Path) -> None:
-    """Look at the version through a read-only connection, which leaves the file as it is."""
-    if not path.exists() or path.stat().st_size == 0:
+    """Raises AppError STORE_NEWER. A read-only connection looks at the version: the file stays as it is."""
+    size = path.stat().st_size if path.exists() else 0
+    if size == 0:
         return
+    if size < _SMALLEST_BYTES:  # SQLite would take it for an empty one and write over it
+        raise _damage(f"only {size} bytes")
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
     try:
         found = version(connection)
@@ -133,6 +141,12 @@ def _check(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise _damage(str(found))
+
+
+def _clear_up(connection: sqlite3.Connection) -> None:
+    """What the last process left: answers that were cut off, and deletions nobody can undo any more."""
+    connection.execute("UPDATE node SET state = 'interrupted' WHERE state = 'streaming'")
+    connection.execute("DELETE FROM conversation WHERE deleted_s < ?", (time.time() - PURGE_AFTER_S,))
 
 
 def _damage(reason: str) -> sqlite3.DatabaseError:

@@ -58,13 +58,13 @@ END;
 CREATE TRIGGER node_removed AFTER DELETE ON node WHEN old.state <> 'streaming' BEGIN
     INSERT INTO node_fts(node_fts, rowid, text) VALUES ('delete', old.seq, old.text);
 END;
-CREATE TRIGGER node_unindexed AFTER UPDATE OF text, state ON node WHEN old.state <> 'streaming' BEGIN
-    INSERT INTO node_fts(node_fts, rowid, text) VALUES ('delete', old.seq, old.text);
-END;
-CREATE TRIGGER node_indexed_again AFTER UPDATE OF text, state ON node WHEN new.state <> 'streaming' BEGIN
-    INSERT INTO node_fts(rowid, text) VALUES (new.seq, new.text);
+CREATE TRIGGER node_changed AFTER UPDATE OF text, state ON node BEGIN
+    INSERT INTO node_fts(node_fts, rowid, text) SELECT 'delete', old.seq, old.text WHERE old.state <> 'streaming';
+    INSERT INTO node_fts(rowid, text) SELECT new.seq, new.text WHERE new.state <> 'streaming';
 END;
 """
+
+# One trigger for both halves of a change: SQLite promises no order among triggers of one event.
 
 MIGRATIONS: tuple[str, ...] = (_V1,)
 """Script n brings a file of version n to n + 1. Never change one that was released: add one."""

@@ -23,9 +23,6 @@ from .failures import told
 from .rows import NODE_COLUMNS, branch_of, conversation_of, node_of, node_values, nodes_of
 from .search import search
 
-PURGE_AFTER_S = 60.0
-"""At an opening, what was deleted longer ago is removed for good: another process may still offer to undo."""
-
 _COLUMNS = ", ".join(NODE_COLUMNS)
 _NODE = f"SELECT {_COLUMNS} FROM node WHERE id = ?"  # noqa: S608 - made of constants, as all below
 _NODES = f"SELECT {_COLUMNS} FROM node WHERE conversation_id = ? ORDER BY seq"  # noqa: S608
@@ -65,11 +62,6 @@ class Store:
         opened = open_memory() if path is None else open_file(path)
         self._connection = opened.connection
         self.notices: tuple[Text, ...] = opened.notices
-        try:
-            self._recover()
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def temporary(self) -> bool:
@@ -231,11 +223,6 @@ class Store:
             ).rowcount
         if not changed:
             raise _gone(conversation_id)
-
-    def _recover(self) -> None:
-        with self._writing() as db:
-            db.execute("UPDATE node SET state = 'interrupted' WHERE state = 'streaming'")
-            db.execute("DELETE FROM conversation WHERE deleted_s < ?", (time.time() - PURGE_AFTER_S,))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
