@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from autoglm_desktop.core.precision import Tier
 
-from .prompt import TokenizerBundle
-
 if TYPE_CHECKING:
     import torch
+
+    from .prompt import TokenizerBundle
 
 ProgressSink = Callable[[float], None]
 """Called with the fraction done, 0 to 1."""

@@ -85,6 +85,7 @@ class Turn:
         self._ports = ports
         self._load_s = load_s
         self._measures = _Measures(began_s=time.perf_counter())
+        self._ends = model.bundle.end_ids | set(model.decoder.config.eos_token_ids)
         self._stream = OutputStream(model.bundle, request.stop, thinking=request.think)
         self._seed = choose_seed(request.sampling)
         self._thinking_budget = request.thinking_budget_tokens
@@ -170,7 +171,7 @@ class Turn:
 
     def _accept(self, token: int) -> tuple[list[int], FinishReason | None]:
         """Take a sampled token: what to compute next, or why the answer ends with it."""
-        over = token in self._decoder.config.eos_token_ids
+        over = token in self._ends
         self._count()
         if self._stream.in_thought():
             return self._think(token, over), None

@@ -17,6 +17,8 @@ from .template import ChatTemplate, broken
 
 THINK_OPEN = "<think>"
 THINK_CLOSE = "</think>"
+_END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>")
+"""Ends of a turn or text in the formats that models are trained on; many configurations name only one of theirs."""
 _SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
@@ -32,6 +34,8 @@ class TokenizerBundle:
         added = tokenizer.get_added_tokens_decoder()
         self.hidden_ids = frozenset(i for i, token in added.items() if token.special) - markers
         """Special tokens, which are never shown; the marks of thinking are told apart later, as text."""
+        self.end_ids = frozenset(i for i, token in added.items() if token.special and token.content in _END_MARKS)
+        """Tokens that end an answer, beside those that the model's configuration names."""
 
     @classmethod
     def load(cls, folder: Path) -> TokenizerBundle:

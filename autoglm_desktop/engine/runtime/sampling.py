@@ -17,8 +17,8 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Sampling
 
-_FIRST_WIDTH = 256
-"""Most top-p sets are smaller than this; a wider one is looked for eight times as wide."""
+_WIDTHS = (256, 4096)
+"""Most top-p sets have fewer tokens than the first; taking so many costs a fiftieth of sorting a vocabulary."""
 
 
 def choose_seed(sampling: Sampling) -> int:
@@ -71,15 +71,24 @@ def candidates(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor |
 
 
 def _widen(scaled: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
-    """Take the likeliest tokens, ever more of them, until a filter cuts some of those off."""
+    """Take the likeliest tokens, then more of them, until a filter cuts some of those off."""
     normalizer = torch.logsumexp(scaled, 0)
-    width = min(_FIRST_WIDTH, scaled.numel())
-    while True:
+    for width in _WIDTHS:
+        if width >= scaled.numel():
+            break
         values, ids = torch.topk(scaled, width)
         kept_ids, kept = _filter(ids, torch.exp(values - normalizer), sampling)
-        if kept.numel() < width or width == scaled.numel():
+        if kept.numel() < width:
             return kept_ids, kept
-        width = min(width * 8, scaled.numel())
+    return _sort_what_can_stay(torch.exp(scaled - normalizer), sampling)
+
+
+def _sort_what_can_stay(probabilities: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
+    """For flat distributions. n tokens below (1 - top_p) / n cannot hold 1 - top_p, so the set ends above them."""
+    floor = max((1 - sampling.top_p) / probabilities.numel(), sampling.min_p * float(probabilities.amax()))
+    ids = torch.nonzero(probabilities >= floor * (1 - 1e-4)).squeeze(1)  # rounding must not cut here
+    values, order = torch.sort(probabilities[ids], descending=True)
+    return _filter(ids[order], values, sampling)
 
 
 def _filter(ids: torch.Tensor, probabilities: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic
 
+from autoglm_desktop.engine.prefix import common_prefix
+
 from .contracts import CacheT
 
 
@@ -78,9 +80,3 @@ class SessionPool(Generic[CacheT]):
 
     def _remove(self, cache: CacheT) -> None:
         self._caches = [other for other in self._caches if other is not cache]
-
-
-def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """How many tokens two sequences begin with in common."""
-    pairs = enumerate(zip(left, right, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(left), len(right)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from autoglm_desktop.engine.stops import StopScanner
+
 from .detokenize import Detokenizer
 from .prompt import TokenizerBundle
-from .stops import StopScanner
 from .thinking import Piece, ThoughtSplitter
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from autoglm_desktop.engine.stops import held_length
+
 from .prompt import THINK_CLOSE, THINK_OPEN
-from .stops import held_length
 
 
 class _State(Enum):
