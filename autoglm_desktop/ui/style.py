@@ -150,6 +150,8 @@ def _tokens(theme: Theme) -> dict[str, str]:
         | {name: f"{size}px" for name, size in sizes.items()}
         | {
             "accent_text": readable(theme.accent, theme.selected),
+            "icons": resource("icons").as_posix(),
+            "shade": "dark" if theme.dark else "light",
             "accent_link": readable(theme.accent, theme.surface),
             "accent_hover": mix(theme.accent, theme.text, 0.12),
             "hot_text": readable(theme.hot, theme.surface),

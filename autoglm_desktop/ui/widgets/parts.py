@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from autoglm_desktop.ui.appearance import Appearance, figures_font
 from autoglm_desktop.ui.icons import SIZE_PX, icon
@@ -82,6 +83,14 @@ def describe(widget: QWidget, name: str, tip: str | None = None) -> None:
 def paint_icon(button: QToolButton, name: str, theme: Theme, color: str | None = None) -> None:
     """Set a button's icon in the muted colour of the theme, or in `color`."""
     button.setIcon(icon(name, color or theme.muted, theme.faint))
+
+
+def close_button(dialog: QDialog) -> QDialogButtonBox:
+    """The one button of a dialog that has nothing to confirm, in Qt's words and without its icon."""
+    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    box.button(QDialogButtonBox.StandardButton.Close).setIcon(QIcon())
+    box.rejected.connect(dialog.reject)
+    return box
 
 
 def restyle(widget: QWidget) -> None:

@@ -47,6 +47,7 @@ class Sidebar(Panel):
         self._current: str | None = None
         self._brand, self._name = QLabel(), label("brand", "AutoGLM Desktop")
         self.new_chat = QPushButton()
+        self.new_chat.setFixedHeight(38)
         self._new_mark, self._new_text, self._new_key = QLabel(), label("body"), label("caption", "Ctrl N")
         self.temporary_chat = tool_button()
         self.scenarios, self.guide, self.kiosk, self.settings = (_entry() for _ in range(4))

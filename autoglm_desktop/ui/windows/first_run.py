@@ -63,7 +63,9 @@ class FirstRunPage(Panel):
         for choice in self.choices:
             self._list.removeWidget(choice)
             choice.deleteLater()
-        offered = [model for model in models if "text" in model.modalities and (model.installed or model.download_bytes)]
+        offered = [
+            model for model in models if "text" in model.modalities and (model.installed or model.download_bytes)
+        ]
         self.choices = [ModelChoice(self.look, model) for model in offered]
         for choice in self.choices:
             self._group.addButton(choice.radio)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
 
 from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.ui.appearance import Appearance
-from autoglm_desktop.ui.widgets.parts import label
+from autoglm_desktop.ui.widgets.parts import close_button, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,7 @@ class KeysDialog(QDialog):
         for number, (key, text) in enumerate(self.rows):
             grid.addWidget(text, number, 0)
             grid.addWidget(key, number, 1)
-        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        self._buttons.rejected.connect(self.reject)
+        self._buttons = close_button(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 16)
         column.setSpacing(16)

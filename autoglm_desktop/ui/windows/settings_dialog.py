@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -30,7 +29,7 @@ from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme
-from autoglm_desktop.ui.widgets.parts import describe, label
+from autoglm_desktop.ui.widgets.parts import close_button, describe, label
 from autoglm_desktop.ui.widgets.top_bar import ModelEntry
 
 _APPLY_PAUSE_MS = 400
@@ -253,9 +252,7 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(20, 16, 20, 16)
         column.addWidget(self.tabs, 1)
         column.addWidget(self.error)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column.addWidget(buttons)
+        column.addWidget(close_button(self))
 
 
 def _refusal(name: str) -> str:
