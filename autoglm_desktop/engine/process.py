@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from .cores import physical_cores
 from .log import BoundedLog
 from .mailbox import Mailbox
 from .protocol import ChildEvent, Ping, Pong, ProtocolError, Refused, decode_command, encode_event, read_lines
@@ -131,14 +132,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.threads = options.threads or physical_cores()
     return options
-
-
-def physical_cores() -> int:
-    """Cores that this process may use, without their second threads."""
-    import psutil
-
-    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
 if __name__ == "__main__":
