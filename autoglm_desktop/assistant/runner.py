@@ -47,8 +47,16 @@ class Runner:
     Engine and store are never called with the lock held, so neither can deadlock with it.
     """
 
-    def __init__(self, engine: Engine, announcer: Announcer, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        announcer: Announcer,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        save_every_s: float = SAVE_EVERY_S,
+    ) -> None:
         self._engine = engine
+        self._save_every_s = save_every_s
         self._announcer = announcer
         self._clock = clock
         self._lock = threading.Lock()
@@ -173,7 +181,7 @@ class Runner:
         return turn.request
 
     def _save_partial(self, turn: _Turn, now_s: float) -> None:
-        if now_s - turn.saved_at_s < SAVE_EVERY_S:
+        if now_s - turn.saved_at_s < self._save_every_s:
             return
         turn.saved_at_s = now_s
         try:
