@@ -147,9 +147,10 @@ def _byte_of_token() -> dict[int, int]:
 def tiny_runtime(recital: Recital = echo, *, context_tokens: int = 4096) -> Runtime:
     """Loads the tiny model from a folder of `write_tiny_model`."""
 
-    def load_decoder(folder: Path, tier: Tier, on_progress: ProgressSink) -> Decoder[Cache]:
+    def load_decoder(folder: Path, tier: Tier, on_progress: ProgressSink) -> tuple[Decoder[Cache], Callable[[], Cache]]:
         for percent in range(0, 101, 25):
             on_progress(percent / 100)
-        return TinyDecoder(TokenizerBundle.load(folder), recital, tier=tier, context_tokens=context_tokens)
+        bundle = TokenizerBundle.load(folder)
+        return TinyDecoder(bundle, recital, tier=tier, context_tokens=context_tokens), TinyCache
 
-    return Runtime(TokenizerBundle.load, load_decoder, lambda _: TinyCache())
+    return Runtime(TokenizerBundle.load, load_decoder)

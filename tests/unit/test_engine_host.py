@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,9 @@ class Harness:
         runtime = replace(runtime, load_decoder=self._load_decoder)
         self.host = EngineHost(runtime, Mailbox(), self.events.append, kv_cache_max_bytes=1 << 20)
 
-    def _load_decoder(self, folder: Path, tier: Tier, on_progress: ProgressSink) -> Decoder[Cache]:
+    def _load_decoder(
+        self, folder: Path, tier: Tier, on_progress: ProgressSink
+    ) -> tuple[Decoder[Cache], Callable[[], Cache]]:
         self.loads.append((folder.name, tier))
         if self.load_failure is not None:
             raise self.load_failure

@@ -73,5 +73,5 @@ class Runtime:
     """How the parts of a model are loaded. Every function may raise AppError."""
 
     load_bundle: Callable[[Path], TokenizerBundle]
-    load_decoder: Callable[[Path, Tier, ProgressSink], Decoder[Cache]]
-    new_cache: Callable[[Decoder[Cache]], Cache]
+    load_decoder: Callable[[Path, Tier, ProgressSink], tuple[Decoder[Cache], Callable[[], Cache]]]
+    """Also gives what makes caches for that decoder, which takes no others."""

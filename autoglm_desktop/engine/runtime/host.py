@@ -106,8 +106,8 @@ class EngineHost:
         folder = Path(ref.folder)
         with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as beside:
             bundle = beside.submit(self._runtime.load_bundle, folder)
-            decoder = self._runtime.load_decoder(folder, tier, progress)
-            pool = SessionPool(lambda: self._runtime.new_cache(decoder), self._kv_cache_max_bytes)
+            decoder, new_cache = self._runtime.load_decoder(folder, tier, progress)
+            pool = SessionPool(new_cache, self._kv_cache_max_bytes)
             return LoadedModel(ref, bundle.result(), decoder, pool)
 
     def _switch(self, tier: Tier) -> float:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from autoglm_desktop.core.precision import Tier
 
+from . import contracts
 from .contracts import ProgressSink, Runtime
 from .prompt import TokenizerBundle
 
@@ -20,7 +23,11 @@ def torch_runtime(threads: int) -> Runtime:
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
 
-    def load_decoder(folder: Path, tier: Tier, on_progress: ProgressSink) -> Decoder:
-        return Decoder.load(folder, tier, on_progress=on_progress)
+    def load_decoder(
+        folder: Path, tier: Tier, on_progress: ProgressSink
+    ) -> tuple[contracts.Decoder[contracts.Cache], Callable[[], contracts.Cache]]:
+        decoder = Decoder.load(folder, tier, on_progress=on_progress)
+        # It takes the caches that it makes itself, and turns give it no others.
+        return cast("contracts.Decoder[contracts.Cache]", decoder), lambda: KvCache.create(decoder.config)
 
-    return Runtime(TokenizerBundle.load, load_decoder, lambda decoder: KvCache.create(decoder.config))
+    return Runtime(TokenizerBundle.load, load_decoder)
