@@ -35,7 +35,8 @@ from autoglm_desktop.core.events import (
     TierSwitched,
 )
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import Role, Sampling
+from autoglm_desktop.core.messages import Role, Sampling, TurnRequest
+from autoglm_desktop.core.ports import TurnSink
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.scripted import Hold, Reply, ScriptedEngine
@@ -78,7 +79,7 @@ def test_the_prompt_is_stored_before_the_engine_hears_of_it(tmp_path: Path) -> N
     seen: list[list[str]] = []
 
     class Looking(ManualEngine):
-        def submit(self, request: object, sink: object) -> None:
+        def submit(self, request: TurnRequest, sink: TurnSink) -> None:
             other = Store(path)
             seen.append([hit.excerpt for hit in other.search("remember")])
             other.close()
@@ -630,31 +631,23 @@ def test_leaving_out_is_bounded_and_ends_with_the_error(desk: Desk) -> None:
     assert (node.state, node.error) == (NodeState.INTERRUPTED, _full(prompt=2100, room=0, context=2048))
 
 
-def test_a_stop_between_two_attempts_is_not_lost(desk: Desk) -> None:
+def test_a_stop_before_the_engine_knows_the_turn_is_not_lost(desk: Desk) -> None:
     desk.ask("a" * 300, "b" * 300)
 
-    class StopsWhileSubmitting(ManualEngine):
-        def submit(self, request: object, sink: object) -> None:
-            super().submit(request, sink)  # type: ignore[arg-type]
-            if len(self.turns) == 2:
-                stop()
+    class Late(ManualEngine):
+        def submit(self, request: TurnRequest, sink: TurnSink) -> None:
+            if self.turns:  # the second attempt: a stop comes first and meets an engine that knows nothing of it
+                assistant.stop(copy.id)
+            super().submit(request, sink)
 
-        def cancel(self, turn_id: str) -> None:
-            cancelled.append(turn_id)
-
-    cancelled: list[str] = []
-    engine = StopsWhileSubmitting()
+    engine = Late()
     with assistant_over(engine) as (assistant, _):
         copy = assistant.import_json(desk.assistant.export_json(desk.chat))
-
-        def stop() -> None:
-            assistant.stop(copy.id)
-
         answer = assistant.send(copy.id, "q", drop_oldest=True)
         engine.last.fail(_full())
-        assert cancelled[-1] == engine.last.request.turn_id
-        engine.last.finish(FinishReason.CANCELLED)
-        assert assistant.node(answer.id).state is NodeState.INTERRUPTED
+        assert len(engine.turns) == 2
+        assert assistant.node(answer.id).finish is FinishReason.CANCELLED
+        assert not assistant.is_busy(copy.id)
 
 
 def test_a_failed_second_answer_leaves_the_first_alone(desk: Desk) -> None:
