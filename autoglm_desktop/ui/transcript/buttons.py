@@ -4,21 +4,26 @@ application is not evaluated for each.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from autoglm_desktop.core.precision import Tier
-from autoglm_desktop.ui.icons import pixmap
+from autoglm_desktop.ui import icons
 from autoglm_desktop.ui.style import mix
 
 from .look import Look
 
-ICON_PX, BUTTON_PX, CONFIRM_MS = 16, 26, 1500
+ICON_PX, BUTTON_PX, CONFIRM_MS = 16, 24, 1500
 _WRAP = int(Qt.TextFlag.TextWordWrap)
 
 
-class _Button(QAbstractButton):
+pixmap = lru_cache(maxsize=256)(icons.pixmap)
+
+
+class Button(QAbstractButton):
     """Focus with Tab, pressed with Enter or Space, a ring where the focus is."""
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
@@ -39,13 +44,14 @@ class _Button(QAbstractButton):
         theme = self.look.theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         hot = self.isEnabled() and (self.underMouse() or self.isDown())
-        painter.setBrush(QColor(mix(theme.surface, theme.text, 0.12 if self.isDown() else 0.06)) if hot else Qt.NoBrush)
+        wash = QColor(mix(theme.surface, theme.text, 0.12 if self.isDown() else 0.06))
+        painter.setBrush(wash if hot else Qt.BrushStyle.NoBrush)
         pen = theme.accent if self.hasFocus() else theme.line if line else None
         painter.setPen(QColor(pen) if pen else Qt.PenStyle.NoPen)
         painter.drawRoundedRect(self.rect().toRectF().adjusted(0.5, 0.5, -0.5, -0.5), 7, 7)
 
 
-class IconButton(_Button):
+class IconButton(Button):
     """An icon with a tooltip. `quiet` ones appear when the mouse or the focus is near (`reveal`)."""
 
     def __init__(self, look: Look, icon: str, name: str, parent: QWidget | None = None) -> None:
@@ -89,7 +95,7 @@ class IconButton(_Button):
         painter.end()
 
 
-class WordButton(_Button):
+class WordButton(Button):
     """A word to press, in the accent or a muted colour, outlined where it is a proposal."""
 
     def __init__(

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QTextBlockFormat, QTextCursor, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QGuiApplication,
+    QPainter,
+    QPaintEvent,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QTextEdit, QWidget
 
 from autoglm_desktop.core.i18n import tr
@@ -46,13 +55,16 @@ class CodeBlock(Piece):
 
     def __init__(self, look: Look, lexers: Lexers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._look, self._lexers = look, lexers
+        self._look = look
         self._code = Code("")
+        self._settled = False
         self.pane = ScrollingPane(look, self)
         self.pane.setLineWrapMode(QTextEdit.LineWrapMode.NoWrap)
-        self.pane.document().setDefaultFont(look.mono())
+        self._format = QTextCharFormat()
+        self._format.setFont(look.mono())
+        self._format.setForeground(QColor(look.theme.text))
         self.pane.move(_PAD_PX, _HEAD_PX)
-        self._coloring = Coloring(self.pane.document(), look)
+        self._coloring = Coloring(self.pane.document(), look, lexers)
         self.copy_button = WordButton(look, tr("Copy"), self)
         self.copy_button.clicked.connect(self._copy)
         self._set_line_height()
@@ -70,22 +82,25 @@ class CodeBlock(Piece):
         if code == self._code:
             return
         old, self._code = self._code, code
+        self._settled = False
         grown = code.text.startswith(old.text)
         cursor = QTextCursor(self.pane.document())
         if not grown:
             cursor.select(QTextCursor.SelectionType.Document)
         else:
             cursor.movePosition(QTextCursor.MoveOperation.End)
-        cursor.insertText(code.text[len(old.text) :] if grown else code.text)
-        if code.language != old.language and code.language:
-            self._lexers.give(code.language, self._coloring)
+        cursor.insertText(code.text[len(old.text) :] if grown else code.text, self._format)
+        if code.language != old.language:
+            self._coloring.set_language(code.language)
         else:
             self._coloring.grow()
         self._name()
 
     def settle(self) -> None:
-        """No more text will come."""
-        self._coloring.settle()
+        """No more text will come. Does something once only."""
+        if not self._settled:
+            self._settled = True
+            self._coloring.settle()
 
     def arrange(self, width: int) -> int:
         inner = width - 2 * _PAD_PX
@@ -124,4 +139,6 @@ class CodeBlock(Piece):
         form = QTextBlockFormat()
         line = round(self._look.theme.px(13) * 1.55)
         form.setLineHeight(line, int(QTextBlockFormat.LineHeightTypes.FixedHeight.value))
-        QTextCursor(self.pane.document()).setBlockFormat(form)
+        cursor = QTextCursor(self.pane.document())
+        cursor.setBlockFormat(form)
+        cursor.setBlockCharFormat(self._format)

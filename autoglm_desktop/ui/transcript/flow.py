@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QWidget
 
 from .buttons import Words
 from .stack import Piece
 
-_GAP_PX, _ROW_PX, _LINE_GAP_PX = 14, 26, 2
+_GAP_PX, _ROW_PX, _LINE_GAP_PX = 14, 24, 2
+_BUTTON_GAP_PX = 2
+
+_Placed = tuple[QWidget, QSize, int]
 
 
 class FlowRow(Piece):
@@ -35,32 +38,40 @@ class FlowRow(Piece):
             widget.show()
 
     def arrange(self, width: int) -> int:
-        x = y = 0
-        tall = _ROW_PX
-        for widget in self._left:
-            size = widget.sizeHint()
-            if x and x + size.width() > width:
-                x, y, tall = 0, y + tall + _LINE_GAP_PX, _ROW_PX
-            wide, height = min(size.width(), width), size.height()
-            if size.width() > width and isinstance(widget, Words):
-                height = widget.height_for(width)
-            tall = max(tall, height)
-            widget.setGeometry(x, y + (tall - height) // 2, wide, height)
-            x += wide + self._gap
-        return self._arrange_right(width, x, y, tall)
+        y = 0
+        for line in self._lines(width):
+            tall = max(_ROW_PX, *(size.height() for _, size, _ in line))
+            for widget, size, x in line:
+                widget.setGeometry(x, y + (tall - size.height()) // 2, size.width(), size.height())
+            y += tall + _LINE_GAP_PX
+        return max(0, y - _LINE_GAP_PX)
 
-    def _arrange_right(self, width: int, x: int, y: int, tall: int) -> int:
-        if not self._right:
-            return y + tall if self._left else 0
-        wide = sum(widget.sizeHint().width() for widget in self._right) + 2 * (len(self._right) - 1)
-        if x and x + wide > width:
-            x, y, tall = 0, y + tall + _LINE_GAP_PX, _ROW_PX
-        x = width - wide
-        for widget in self._right:
-            size = widget.sizeHint()
-            widget.setGeometry(x, y + (tall - size.height()) // 2, size.width(), size.height())
-            x += size.width() + 2
-        return y + tall
+    def _lines(self, width: int) -> list[list[_Placed]]:
+        """Each line's widgets with their sizes and left edges."""
+        lines: list[list[_Placed]] = []
+        x = 0
+        for widget in self._left:
+            size = _size(widget, width)
+            if not lines or x + size.width() > width:
+                lines.append([])
+                x = 0
+            lines[-1].append((widget, size, x))
+            x += size.width() + self._gap
+        if self._right:
+            left = width - sum(widget.sizeHint().width() + _BUTTON_GAP_PX for widget in self._right) + _BUTTON_GAP_PX
+            if not lines or x > left:
+                lines.append([])
+            for widget in self._right:
+                lines[-1].append((widget, widget.sizeHint(), left))
+                left += widget.sizeHint().width() + _BUTTON_GAP_PX
+        return lines
 
     def focusables(self) -> list[QWidget]:
         return [widget for widget in (*self._left, *self._right) if widget.focusPolicy() & Qt.FocusPolicy.TabFocus]
+
+
+def _size(widget: QWidget, width: int) -> QSize:
+    size = widget.sizeHint()
+    if size.width() > width and isinstance(widget, Words):
+        return QSize(width, widget.height_for(width))
+    return size

@@ -10,9 +10,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextDocument
 
 from .background import Background
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SLICE_S = 0.004
 MAX_COLORED_CHARACTERS = 300_000
 CHECKPOINT_LINES = 40
+MAX_LEXERS = 64
 
 
 class Kind(Enum):
@@ -43,34 +45,31 @@ Piece = tuple[int, int, Kind]
 class Lexers(QObject):
     """Finds the lexer of a language once."""
 
+    found = Signal(str)
+    """The lexer of this language can now be had with `get`."""
+
     def __init__(self, background: Background) -> None:
         super().__init__(background)
         self._background = background
         self._known: OrderedDict[str, Lexer | None] = OrderedDict()
-        self._waiting: dict[str, list[Coloring]] = {}
+        self._awaited: set[str] = set()
 
-    def give(self, language: str, to: Coloring) -> None:
-        """Call `to.start` with the lexer of `language` now or later; never for a language that Pygments lacks."""
+    def get(self, language: str) -> Lexer | None:
+        """The lexer, or None: while it is looked up (`found` tells), and for a language that Pygments lacks."""
         name = language.lower()
-        if name in self._known:
-            self._hand(self._known[name], to)
-        elif name in self._waiting:
-            self._waiting[name].append(to)
-        else:
-            self._waiting[name] = [to]
-            self._background.run(lambda: find_lexer(name), lambda lexer: self._found(name, lexer))
+        if name in self._known or not name:
+            return self._known.get(name)
+        if name not in self._awaited:
+            self._awaited.add(name)
+            self._background.run(partial(find_lexer, name), partial(self._keep, name))
+        return None
 
-    def _found(self, name: str, lexer: Lexer | None) -> None:
+    def _keep(self, name: str, lexer: Lexer | None) -> None:
+        self._awaited.discard(name)
         self._known[name] = lexer
-        while len(self._known) > 64:
+        while len(self._known) > MAX_LEXERS:
             self._known.popitem(last=False)
-        for waiting in self._waiting.pop(name):
-            self._hand(lexer, waiting)
-
-    @staticmethod
-    def _hand(lexer: Lexer | None, to: Coloring) -> None:
-        if lexer is not None:
-            to.start(lexer)
+        self.found.emit(name)
 
 
 def find_lexer(language: str) -> Lexer | None:
@@ -89,8 +88,10 @@ def find_lexer(language: str) -> Lexer | None:
 class Coloring(QSyntaxHighlighter):
     """Colours a document as its text grows, from the last checkpoint on; `settle` colours all of it anew."""
 
-    def __init__(self, document: QTextDocument, look: Look) -> None:
+    def __init__(self, document: QTextDocument, look: Look, lexers: Lexers) -> None:
         super().__init__(document)
+        self._lexers, self._language = lexers, ""
+        lexers.found.connect(self._found)
         self._formats = _formats(look)
         self._lines: dict[int, list[Piece]] = {}
         self._lexer: Lexer | None = None
@@ -105,10 +106,15 @@ class Coloring(QSyntaxHighlighter):
         """Whether slices of work are still to come."""
         return self._timer.isActive()
 
-    def start(self, lexer: Lexer) -> None:
-        """Begin to colour with this lexer."""
-        self._lexer = lexer
+    def set_language(self, language: str) -> None:
+        """Colour as this language, as soon as its lexer is there."""
+        self._language = language.lower()
+        self._lexer = self._lexers.get(language)
         self.grow()
+
+    def _found(self, language: str) -> None:
+        if language == self._language:
+            self.set_language(language)
 
     def grow(self) -> None:
         """The text got longer (or was replaced): colour from the checkpoint on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, Qt, QUrl
+from PySide6.QtCore import QRect, QRectF, Qt, QUrl
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -102,9 +102,14 @@ class Prose(Piece):
         self._apply()
         return True
 
+    def set_caret(self, shown: bool) -> None:
+        """Show where an answer grows."""
+        if self.pane.caret != shown:
+            self.pane.caret = shown
+            self.pane.viewport().update()
+
     def natural_width(self) -> int:
-        """The width that the text would take without a break."""
-        self.pane.document().setTextWidth(-1)
+        """How much of the width it was last arranged for the longest line takes."""
         return int(self.pane.document().idealWidth() + 0.999)
 
     def focusables(self) -> list[QWidget]:
@@ -166,18 +171,18 @@ class _ProsePane(TextPane):
 
     def _paint_bars(self, area: QRect) -> None:
         painter = QPainter(self.viewport())
-        layout, block = self.document().documentLayout(), self.document().begin()
+        block, above, ended = self.document().begin(), 0, 0.0
         while block.isValid():
-            box = layout.blockBoundingRect(block)
-            if box.top() > area.bottom():
+            layout, quotes = block.layout(), block.blockFormat().intProperty(QUOTES_PROPERTY)
+            top = layout.position().y()
+            bottom = top + layout.boundingRect().bottom()
+            for number in range(quotes):
+                begin = ended if number < above else top
+                box = QRectF(number * QUOTE_PX, begin + 3, 3, bottom - begin)
+                painter.fillRect(box, QColor(self.look.theme.line))
+            if top > area.bottom():
                 break
-            for number in range(block.blockFormat().intProperty(QUOTES_PROPERTY)):
-                top = box.top() - (PARAGRAPH_GAP_PX if block.previous().isValid() else 0)
-                if block.previous().blockFormat().intProperty(QUOTES_PROPERTY) <= number:
-                    top = box.top()
-                left = number * QUOTE_PX
-                painter.fillRect(left, int(top), 3, int(box.bottom() - top), QColor(self.look.theme.line))
-            block = block.next()
+            block, above, ended = block.next(), quotes, bottom
         painter.end()
 
     def _paint_caret(self) -> None:
@@ -207,7 +212,9 @@ class _Editor:
         cursor.beginEditBlock()
         cursor.setPosition(position + utf16_length(skip))
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
-        cursor.removeSelectedText()
+        if cursor.hasSelection():
+            cursor.removeSelectedText()
+            self._restore_block(cursor, new[: same + 1] if skip else new[:same])
         for index, op in enumerate(new[same:], same):
             self._insert(cursor, op, index, skip if index == same else "")
         cursor.endEditBlock()
@@ -219,6 +226,14 @@ class _Editor:
             cursor.insertText(op.span.text[len(skip) :], char_format(self._look, op.span, op.level, self._color))
         else:
             insert_formula(cursor, self._look, op, self._color, self._ratio)
+
+    def _restore_block(self, cursor: QTextCursor, kept: Sequence[Op]) -> None:
+        """Joining paragraphs may leave the format of the one that was removed."""
+        last = next((op for op in reversed(kept) if isinstance(op, BlockOp)), None)
+        if last is not None:
+            cursor.setBlockFormat(_block_format(last, self._look))
+            if last.place.marker is not None:
+                cursor.createList(_list_format(last.place.marker, last.place.depth))
 
     def _start_block(self, cursor: QTextCursor, op: BlockOp, index: int) -> None:
         block = _block_format(op, self._look)

@@ -51,7 +51,7 @@ class TableView(Piece):
         return True
 
     def arrange(self, width: int) -> int:
-        self.pane.document().setTextWidth(width)
+        self.pane.text_height(width)
         height = self.pane.fit(width)
         self.pane.setGeometry(0, 0, width, height)
         return height
@@ -100,7 +100,7 @@ class TableView(Piece):
             cursor.removeSelectedText()
             block = QTextBlockFormat()
             block.setAlignment(_ALIGN.get(self._shown.alignments[column], Qt.AlignmentFlag.AlignLeft))
-            line = round(self._look.body_px * 1.5)
+            line = round(self._look.body_px * 1.4)
             block.setLineHeight(line, int(QTextBlockFormat.LineHeightTypes.MinimumHeight.value))
             cursor.setBlockFormat(block)
             for span in spans:

@@ -36,6 +36,7 @@ class TextPane(QTextBrowser):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setLineWrapMode(QTextBrowser.LineWrapMode.FixedPixelWidth)
         self.document().setDocumentMargin(0)
         self.document().setDefaultFont(look.font(14))
         self.viewport().setAutoFillBackground(False)
@@ -44,11 +45,13 @@ class TextPane(QTextBrowser):
         self.highlighted.connect(self._tell_link)
 
     def text_height(self, width: int) -> int:
-        """Height of the whole text at `width` logical pixels."""
-        document = self.document()
-        if document.textWidth() != width:
-            document.setTextWidth(width)
-        return int(document.size().height() + 0.999)
+        """Height of the whole text at `width` logical pixels, whatever size the widget has now."""
+        if self.lineWrapColumnOrWidth() != width:
+            self.setLineWrapColumnOrWidth(width)
+        return int(self.document().size().height() + 0.999)
+
+    def loadResource(self, _kind: int, _name: QUrl | str) -> None:
+        """Nothing is loaded from anywhere; pictures of formulas are put into the document."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # the conversation scrolls
