@@ -55,7 +55,7 @@ def decide(choice: TierChoice, battery: BatteryReading | None) -> TierDecision:
 
 
 def _by_charge(percent: float) -> TierDecision:
-    shown = round(percent)
+    shown = int(percent) if percent == int(percent) else round(percent, 1)
     if percent > FP16_ABOVE_PERCENT:
         return TierDecision(Tier.FP16, msg("Battery at {percent} %, above 70 %: FP16.", percent=shown))
     if percent > INT8_ABOVE_PERCENT:

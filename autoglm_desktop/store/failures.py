@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ _NOT_WRITABLE = frozenset(
     {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_AUTH}
 )
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_SPACE_TO_START_BYTES = 1 << 16  # a journal index and the first pages of a journal
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -53,13 +55,21 @@ def _primary_code(error: sqlite3.Error) -> int:
 
 
 def _of_code(code: int, path: Path | None, error: sqlite3.Error) -> AppError | None:
-    if code in _DISK_FULL:
+    if code in _DISK_FULL or (code in _NOT_WRITABLE and _no_space(path)):
         return disk_full(path, error)
     if code in _NOT_WRITABLE:
         return not_writable(path, error)
     if code in _CORRUPT:
         return corrupt(path, error)
     return busy(path, error) if code in _BUSY else None
+
+
+def _no_space(path: Path | None) -> bool:
+    """Whether the disk is full: SQLite reports that as a plain I/O error where it cannot make its journal."""
+    try:
+        return path is not None and shutil.disk_usage(path.parent).free < _SPACE_TO_START_BYTES
+    except OSError:
+        return False
 
 
 def disk_full(path: Path | None, error: Exception) -> AppError:

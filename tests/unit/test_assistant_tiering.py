@@ -15,6 +15,7 @@ from autoglm_desktop.core.precision import Tier, TierChoice
     ("percent", "tier"),
     [
         (100, Tier.FP16),
+        (70.4, Tier.FP16),
         (70.1, Tier.FP16),
         (70, Tier.INT8),
         (30.1, Tier.INT8),
@@ -26,7 +27,7 @@ def test_on_battery_the_charge_decides(percent: float, tier: Tier) -> None:
     decision = decide(TierChoice.AUTO, BatteryReading(percent, plugged=False))
     assert decision.tier is tier
     assert not decision.chosen_by_user
-    assert f"{round(percent)} %" in decision.reason.english()
+    assert f"at {percent} %," in decision.reason.english()
     assert tier.label in decision.reason.english()
 
 

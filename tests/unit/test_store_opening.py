@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.messages import Role
 from autoglm_desktop.store import schema
+from autoglm_desktop.store.failures import told
 from autoglm_desktop.store.store import Store
 from tests.helpers.trees import node, stored, texts_of
 
@@ -177,6 +180,19 @@ def test_a_full_disk_changes_nothing_and_says_so(path: Path) -> None:
         store._connection.execute("PRAGMA max_page_count = 1000000")
         store.add_nodes(conversation.id, [large])
         assert len(store.path_of(conversation.id)) == 3
+
+
+def test_an_input_output_error_on_a_full_disk_is_called_a_full_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    path.parent.mkdir()
+    for free, code in ((0, ErrorCode.DISK_FULL), (1 << 30, ErrorCode.NOT_WRITABLE)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        with pytest.raises(AppError) as told_error, told(path):
+            raise error
+        assert told_error.value.report.code is code
 
 
 def test_a_database_that_another_process_holds_is_busy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
