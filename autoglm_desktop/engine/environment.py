@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 _SPINS = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
 """How long OpenMP's threads (GNU's, LLVM's) spin at a barrier before they sleep: some 10 µs, and 1 ms.
@@ -21,11 +20,3 @@ def prepare(threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     for name, value in _SPINS.items():
         os.environ.setdefault(name, value)
-
-
-def physical_cores() -> int:
-    """Cores that this process may use, without their second threads."""
-    import psutil
-
-    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from . import environment
 from .cores import physical_cores
 from .log import BoundedLog
 from .mailbox import Mailbox
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, load_runtime: Callable[[], Runt
     log = BoundedLog(options.log)
     log.take_standard_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    _environment(options.threads)
+    environment.prepare(options.threads)
 
     mailbox, writer = Mailbox(), EventWriter(events)
     threading.Thread(target=_read, args=(commands, mailbox, writer), name="commands", daemon=True).start()
@@ -105,14 +106,6 @@ def _own_the_pipes() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.close(nothing)
     return commands, events
-
-
-def _environment(threads: int) -> None:
-    """What libraries read when they are imported: no network, and our number of threads."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["TRANSFORMERS_OFFLINE"] = "1"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 def _torch_runtime(threads: int) -> Callable[[], Runtime]:
