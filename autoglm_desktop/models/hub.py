@@ -67,24 +67,28 @@ class Hub(Protocol):
 
 
 class HuggingFaceHub:
-    """The hub that `huggingface_hub` is configured for (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE)."""
+    """The hub that `huggingface_hub` is configured for (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE), or `endpoint`."""
+
+    def __init__(self, endpoint: str | None = None, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+        self._endpoint = endpoint
+        self._answer_within_s = answer_within_s
 
     def describe(self, source: HubSource, monitor: Monitor) -> HubRepo:
         def ask() -> Any:
             from huggingface_hub import HfApi
 
-            return HfApi().model_info(
-                source.repo, revision=source.revision, files_metadata=True, timeout=ANSWER_WITHIN_S
+            return HfApi(self._endpoint).model_info(
+                source.repo, revision=source.revision, files_metadata=True, timeout=self._answer_within_s
             )
 
-        info = _within(ANSWER_WITHIN_S, ask, monitor)
+        info = within(self._answer_within_s, ask, monitor)
         declared = getattr(info.card_data, "license", None) if info.card_data else None
         return HubRepo(info.sha, declared, tuple(_file(sibling) for sibling in info.siblings or ()))
 
     def address(self, source: HubSource, commit: str, name: str) -> str:
         from huggingface_hub import hf_hub_url
 
-        return hf_hub_url(source.repo, name, revision=commit)
+        return hf_hub_url(source.repo, name, revision=commit, endpoint=self._endpoint)
 
     def headers(self) -> dict[str, str]:
         from huggingface_hub import get_token
@@ -135,7 +139,7 @@ def _file(sibling: Any) -> HubFile:
     return HubFile(sibling.rfilename, size, Expected(size, git_sha1=sibling.blob_id))
 
 
-def _within(seconds: float, ask: Callable[[], _Result], monitor: Monitor) -> _Result:
+def within(seconds: float, ask: Callable[[], _Result], monitor: Monitor) -> _Result:
     """The result of `ask`, or SourceFailedError. The call runs in a thread of its own because a name lookup that hangs
     knows no timeout; an abandoned one ends by itself."""
     results: list[_Result] = []

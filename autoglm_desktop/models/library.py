@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
@@ -12,10 +14,12 @@ from autoglm_desktop.core.messages import ModelRef
 
 from .catalogue import RUNNABLE_ARCHITECTURES, Catalogue, HubSource, ModelEntry, require_runnable
 from .failures import SourceFailedError, SourceFailure, disk_errors, read_failures
-from .fetch import Sources
 from .manifest import Manifest
-from .places import Places, remove_tree, tree_bytes
+from .places import Places, remove_tree, tree_bytes, unknown_model
 from .progress import Cancelled, Monitor, OnProgress, PullProgress, PullStage, silent
+
+if TYPE_CHECKING:
+    from .fetch import Sources
 
 __all__ = ["ModelInfo", "ModelLibrary", "PullProgress", "PullStage", "SourceFailure"]
 
@@ -53,7 +57,7 @@ class ModelLibrary:
     def __init__(self, data_dir: Path, *, catalogue: Catalogue | None = None, sources: Sources | None = None) -> None:
         self._places = Places(data_dir)
         self._catalogue = catalogue or Catalogue.load()
-        self._sources = sources or Sources.real()
+        self._given_sources = sources
 
     def list(self) -> list[ModelInfo]:
         """The catalogue in its order, then what was added locally, by name."""
@@ -69,7 +73,7 @@ class ModelLibrary:
         if entry is not None:
             return self._from_entry(entry, manifest)
         if manifest is None:
-            raise _unknown(model_id)
+            raise unknown_model(model_id)
         return self._from_manifest(manifest)
 
     def offer(self, model_id: str) -> ModelInfo:
@@ -122,7 +126,7 @@ class ModelLibrary:
         if not self.info(model_id).installed:
             entry = self._catalogue.find(model_id)
             if entry is None:
-                raise _unknown(model_id)
+                raise unknown_model(model_id)
             self._pull(entry, monitor)
         monitor.report(PullStage.DONE)
         return self.ref(model_id)
@@ -174,6 +178,12 @@ class ModelLibrary:
         """Why sources were passed over at the last pull of this model, in their order."""
         return read_failures(self._places.note(model_id))
 
+    @cached_property
+    def _sources(self) -> Sources:
+        from .fetch import Sources
+
+        return self._given_sources or Sources.real()
+
     def _pull(self, entry: ModelEntry, monitor: Monitor) -> None:
         from .install import pull
 
@@ -196,8 +206,6 @@ class ModelLibrary:
         return tuple(name for name in folders if self._manifest(name) is not None)
 
     def _from_entry(self, entry: ModelEntry, manifest: Manifest | None) -> ModelInfo:
-        from .install import needed_bytes
-
         return ModelInfo(
             id=entry.id,
             display_name=entry.display_name,
@@ -205,7 +213,7 @@ class ModelLibrary:
             languages=entry.languages,
             license=manifest.license if manifest else entry.license,
             download_bytes=entry.download_bytes,
-            needed_bytes=needed_bytes(entry) or None,
+            needed_bytes=entry.needed_bytes,
             installed=manifest is not None,
             disk_bytes=self._disk_bytes(entry.id, manifest),
             sources=tuple(str(source.title) for source in entry.source),
@@ -259,11 +267,3 @@ def _id_of(path: Path, name: str | None) -> str:
             msg("Give a name of Latin letters, digits, dots and dashes with --name."),
         )
     return model_id
-
-
-def _unknown(model_id: str) -> AppError:
-    return AppError(
-        ErrorCode.MODEL_UNKNOWN,
-        msg("There is no model named {model}.", model=model_id),
-        msg("See all names with: autoglm-desktop models list"),
-    )

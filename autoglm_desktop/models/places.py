@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import filelock
 
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import msg
+
+from .catalogue import ID_PATTERN
 from .manifest import flush
 from .progress import Monitor, PullStage
 
@@ -27,18 +32,19 @@ class Places:
         return self.data_dir / "models"
 
     def installed(self, model_id: str) -> Path:
-        return self.models / model_id
+        """Every place of a model raises AppError MODEL_UNKNOWN for a name that could lead out of its folder."""
+        return self.models / _checked(model_id)
 
     def staging(self, model_id: str) -> Path:
-        return self.models / ".staging" / model_id
+        return self.models / ".staging" / _checked(model_id)
 
     def note(self, model_id: str) -> Path:
-        return self.models / ".sources" / f"{model_id}.json"
+        return self.models / ".sources" / f"{_checked(model_id)}.json"
 
     @contextmanager
     def locked(self, model_id: str, monitor: Monitor) -> Iterator[None]:
         """Hold the model alone among all processes; while another has it, the wish to stop is polled."""
-        path = self.models / ".locks" / f"{model_id}.lock"
+        path = self.models / ".locks" / f"{_checked(model_id)}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(path)
         while True:
@@ -62,6 +68,21 @@ class Places:
         built.rename(target)
         flush(self.models)
         remove_tree(self.staging(model_id))
+
+
+def unknown_model(model_id: str) -> AppError:
+    """The error for a name that no model has."""
+    return AppError(
+        ErrorCode.MODEL_UNKNOWN,
+        msg("There is no model named {model}.", model=model_id),
+        msg("See all names with: autoglm-desktop models list"),
+    )
+
+
+def _checked(model_id: str) -> str:
+    if not re.fullmatch(ID_PATTERN, model_id):
+        raise unknown_model(model_id)
+    return model_id
 
 
 def remove_tree(path: Path) -> int:

