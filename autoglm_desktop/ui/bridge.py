@@ -49,6 +49,12 @@ class Bridge(QObject):
             if wake:
                 self._woken.emit()
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was posted has been handled. Called from any thread."""
+        with self._lock:
+            return not self._events and not self._awake
+
     def close(self) -> None:
         """Drop what is queued and everything that still comes. Called on the GUI thread."""
         with self._lock:

@@ -26,6 +26,7 @@ from autoglm_desktop.assistant.events import (
 from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineStatus
+from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.settings import Settings
 
@@ -49,16 +50,13 @@ class Controller(QObject):
 
     failed = Signal(object)
     """An `ErrorReport` to show."""
-    context_filled = Signal(object)
-    """The answer node that could not begin because the context is full."""
     settings_changed = Signal(object)
 
     def __init__(self, window: MainWindow, assistant: Assistant) -> None:
         super().__init__(window)
         self.window, self.assistant = window, assistant
         self.state = ShellState(engine=assistant.engine_status())
-        self._shown: dict[str, tuple[int, int]] = {}
-        self._tail: str | None = None
+        self._last_id: str | None = None
         self._query = ""
         self._temporary: tuple[str, ...] = ()
         self._load_error: ErrorReport | None = None
@@ -91,7 +89,6 @@ class Controller(QObject):
     def new_chat(self, *, temporary: bool = False) -> None:
         """An empty conversation; it is created with its first message."""
         self._show_path(None, [], temporary=temporary)
-        self.window.welcome.show_kind(temporary=temporary)
         self.window.composer.edit.setFocus()
 
     def open(self, conversation_id: str) -> None:
@@ -100,7 +97,6 @@ class Controller(QObject):
             path = self.assistant.path(conversation_id)
             temporary = self.assistant.conversation(conversation_id).temporary
             self._show_path(conversation_id, path, temporary=temporary)
-            self.window.welcome.show_kind(temporary=temporary)
             self.window.composer.edit.setFocus()
 
     def send(self, text: str, *, drop_oldest: bool = False) -> None:
@@ -125,15 +121,30 @@ class Controller(QObject):
         if conversation_id is not None and self.state.answering:
             self.state = replace(self.state, stopping=self.state.stopping | {conversation_id})
             self._show_composer()
+            if self._last_id is not None:
+                self.window.transcript.set_stopping(self._last_id)
             self.assistant.stop(conversation_id)
 
     def edit(self, node_id: str, text: str) -> None:
         with self.telling():
             self.assistant.edit(node_id, text)
 
-    def regenerate(self, node_id: str) -> None:
+    def regenerate(self, node_id: str, *, drop_oldest: bool = False) -> None:
         with self.telling():
-            self.assistant.regenerate(node_id)
+            self.assistant.regenerate(node_id, drop_oldest=drop_oldest)
+
+    def choose_in_full_context(self, choice: str) -> None:
+        """``new`` or ``drop_oldest``, below an answer that did not fit."""
+        if choice == "new":
+            self.new_chat()
+        elif self._last_id is not None:
+            self.regenerate(self._last_id, drop_oldest=True)
+
+    def retry_in_tier(self, tier: str) -> None:
+        """Use a tier that fits, and make the answer that failed for it again."""
+        self.choose_tier(TierChoice(tier))
+        if self._last_id is not None:
+            self.regenerate(self._last_id)
 
     def select_branch(self, node_id: str) -> None:
         with self.telling():
@@ -208,10 +219,9 @@ class Controller(QObject):
         self.state = opened(self.state, conversation_id, path, temporary=temporary)
         streaming = {node.conversation_id for node in path if node.state is NodeState.STREAMING}
         self.state = replace(self.state, busy=self.state.busy | streaming)
-        self._shown = {node.id: (len(node.text), len(node.reasoning)) for node in path[-2:]}
-        self._tail = path[-1].id if path else None
+        self._last_id = path[-1].id if path else None
         self.window.transcript.set_path(path)
-        self.window.show_transcript(empty=not path)
+        self.window.composer.show_temporary(temporary=temporary)
         self.window.sidebar.show_current(conversation_id)
         prompts = [node.text for node in path if node.role == "user"]
         self.window.composer.last_prompt = prompts[-1] if prompts else self.window.composer.last_prompt
@@ -221,7 +231,8 @@ class Controller(QObject):
     def _handle(self, event: object) -> None:
         """One event of the assistant, on the GUI thread."""
         if isinstance(event, NodeDelta):
-            self._append(event)
+            if event.conversation_id == self.state.conversation_id:
+                self.window.transcript.append_delta(event.node_id, event.text, event.reasoning, start=event.start)
             return
         assert isinstance(event, AssistantEvent)
         before, self.state = self.state, reduce(self.state, event, time.time())
@@ -237,7 +248,8 @@ class Controller(QObject):
         transcript = self.window.transcript
         match event:
             case NodeAdded(node) if node.conversation_id == self.state.conversation_id:
-                self._add(node)
+                self._last_id = node.id
+                transcript.add_node(node)
             case NodePhase(conversation_id, node_id, phase, fraction) if conversation_id == self.state.conversation_id:
                 transcript.set_phase(node_id, phase, fraction)
             case NodeFinished(node):
@@ -254,35 +266,9 @@ class Controller(QObject):
             case SettingsChanged(settings):
                 self.apply_settings(settings)
 
-    def _append(self, delta: NodeDelta) -> None:
-        """Add what is not shown yet: a path read in mid-stream already holds some of the queued deltas."""
-        if delta.conversation_id != self.state.conversation_id or delta.node_id not in self._shown:
-            return
-        text_shown, reasoning_shown = self._shown[delta.node_id]
-        text = delta.text[max(0, text_shown - delta.start) :]
-        reasoning = delta.reasoning[max(0, reasoning_shown - delta.start) :]
-        self._shown[delta.node_id] = (text_shown + len(text), reasoning_shown + len(reasoning))
-        if text or reasoning:
-            self.window.transcript.append_delta(delta.node_id, text, reasoning)
-
-    def _add(self, node: Node) -> None:
-        if node.id in self._shown:
-            return
-        if node.parent_id != self._tail:
-            self.reload()
-            return
-        self._tail = node.id
-        self._shown[node.id] = (len(node.text), len(node.reasoning))
-        self.window.transcript.add_node(node)
-        self.window.show_transcript(empty=False)
-
     def _tell_failure(self, node: Node) -> None:
         """The transcript says why an answer ended; a banner is for what has a way on beyond a retry."""
-        if node.error is None:
-            return
-        if node.error.code is ErrorCode.CONTEXT_FULL:
-            self.context_filled.emit(node)
-        elif node.error.suggested_tier is not None or node.error.code in _BEYOND_RETRY:
+        if node.error is not None and node.error.code in _BEYOND_RETRY:
             self.failed.emit(node.error)
 
     def _tell_load_failure(self, status: EngineStatus) -> None:
@@ -337,9 +323,12 @@ class Controller(QObject):
         window.composer.submitted.connect(self.send)
         window.composer.stop_requested.connect(self.stop)
         window.composer.think_toggled.connect(lambda on: self.change_settings(think=on))
-        window.welcome.suggested.connect(self.send)
         window.top_bar.tiers.chosen.connect(self.choose_tier)
         transcript.edit_submitted.connect(self.edit)
         transcript.regenerate_requested.connect(self.regenerate)
         transcript.retry_requested.connect(self.regenerate)
         transcript.branch_selected.connect(self.select_branch)
+        transcript.context_choice.connect(self.choose_in_full_context)
+        transcript.tier_suggested.connect(self.retry_in_tier)
+        transcript.continue_requested.connect(lambda _: self.send(tr("Go on.")))
+        transcript.suggestion_chosen.connect(self.send)

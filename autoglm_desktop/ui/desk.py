@@ -10,7 +10,6 @@ from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QToolTip
 
-from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.core.precision import TierChoice
@@ -194,18 +193,6 @@ class Desk(QObject):
     def _settings_closed(self) -> None:
         self.settings_dialog = None
 
-    def show_context_full(self, node: Node) -> None:
-        """The context is full: the figures, and what can be done about it."""
-        if node.error is None:
-            return
-        go_on = Action(msg("Continue without the oldest messages"), lambda: self._drop_oldest(node.id))
-        anew = Action(msg("New conversation"), self.controller.new_chat)
-        self.window.banners.show_notice(Notice.of(node.error, go_on, anew))
-
-    def _drop_oldest(self, node_id: str) -> None:
-        with self.controller.telling():
-            self.controller.assistant.regenerate(node_id, drop_oldest=True)
-
     def _ways_on(self, report: ErrorReport) -> tuple[Action, ...]:
         if report.suggested_tier is not None:
             tier = TierChoice(report.suggested_tier)
@@ -225,7 +212,6 @@ class Desk(QObject):
     def _connect(self) -> None:
         window, controller = self.window, self.controller
         controller.failed.connect(self.show_error)
-        controller.context_filled.connect(self.show_context_full)
         controller.settings_changed.connect(self._settings_applied)
         window.sidebar.settings_requested.connect(self.show_settings)
         window.sidebar.export_requested.connect(self.export)

@@ -34,6 +34,7 @@ def icon(name: str, color: str, disabled: str | None = None) -> QIcon:
 def pixmap(name: str, color: str, size_px: int, ratio: float = 1.0) -> QPixmap:
     """The icon as a picture of `size_px` logical pixels for a screen with `ratio` pixels to each of them."""
     family, glyphs = _font()
+    glyph = glyphs[name]
     picture = QPixmap(round(size_px * ratio), round(size_px * ratio))
     picture.setDevicePixelRatio(ratio)
     picture.fill(Qt.GlobalColor.transparent)
@@ -42,7 +43,7 @@ def pixmap(name: str, color: str, size_px: int, ratio: float = 1.0) -> QPixmap:
     font.setPixelSize(size_px)
     painter.setFont(font)
     painter.setPen(QColor(color))
-    painter.drawText(QRectF(0, 0, size_px, size_px), Qt.AlignmentFlag.AlignCenter, glyphs[name])
+    painter.drawText(QRectF(0, 0, size_px, size_px), Qt.AlignmentFlag.AlignCenter, glyph)
     painter.end()
     return picture
 

@@ -155,10 +155,10 @@ def _tokens(theme: Theme) -> dict[str, str]:
             "accent_link": readable(theme.accent, theme.surface),
             "accent_hover": mix(theme.accent, theme.text, 0.12),
             "hot_text": readable(theme.hot, theme.surface),
-            "hot_wash": mix(theme.surface, theme.hot, 0.10),
-            "notice_wash": mix(theme.surface, theme.accent, 0.08),
+            "hot_wash": mix(theme.surface, theme.hot, 0.05),
+            "notice_wash": mix(theme.surface, theme.accent, 0.05),
             "hover": mix(theme.background, theme.text, 0.05),
-            "caption_text": readable(theme.faint, theme.background),
+            "caption_text": readable(readable(theme.faint, theme.raised), theme.background),
             "sel_text": ink_on(theme.accent),
         }
     )

@@ -95,6 +95,7 @@ class Composer(Panel):
         self.last_prompt = ""
         self._busy = self._stopping = False
         self._blocked = ""
+        self._temporary = False
         self._lay_out()
         self._connect()
         self.settle()
@@ -118,13 +119,19 @@ class Composer(Panel):
         self._busy, self._stopping, self._blocked = busy, stopping, blocked
         self._update_send()
 
+    def show_temporary(self, *, temporary: bool) -> None:
+        """Say in the empty field that this conversation is a temporary one."""
+        self._temporary = temporary
+        self.retranslate()
+
     def submit(self) -> None:
         """Send what is written, if anything and if that is possible now."""
         if self.text() and not self._busy and not self._blocked:
             self.submitted.emit(self.text())
 
     def retranslate(self) -> None:
-        self.edit.setPlaceholderText(tr("Write a message…"))
+        temporary = tr("Temporary chat: nothing is written to disk…")
+        self.edit.setPlaceholderText(temporary if self._temporary else tr("Write a message…"))
         describe(
             self.edit, tr("Message"), tr("Enter sends, Shift+Enter breaks the line, ↑ brings the last message back")
         )

@@ -242,10 +242,10 @@ class UndoBar(Panel):
 
     def retranslate(self) -> None:
         self.button.setText(tr("Undo"))
+        describe(self.button, tr("Undo"), tr("Bring the deleted conversation back (Ctrl+Z in the list)"))
         if self._conversation is None:
             return
         told = tr("Deleted “{title}”", title=title(self._conversation))
-        describe(self.button, tr("Undo"), tr("Bring the deleted conversation back (Ctrl+Z in the list)"))
         self._text.setText(self._text.fontMetrics().elidedText(told, Qt.TextElideMode.ElideMiddle, SIDEBAR_PX - 100))
 
     def _leave(self) -> None:

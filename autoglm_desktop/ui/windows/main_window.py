@@ -20,7 +20,6 @@ from autoglm_desktop.ui.widgets.parts import label
 from autoglm_desktop.ui.widgets.sidebar import Sidebar
 from autoglm_desktop.ui.widgets.top_bar import TopBar
 from autoglm_desktop.ui.widgets.transcript import TranscriptView
-from autoglm_desktop.ui.widgets.welcome import Welcome
 
 from .keys_dialog import KEYS
 
@@ -41,10 +40,9 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(window_icon())
         self.setMinimumSize(QSize(480, 420))
         self.sidebar, self.top_bar, self.dock = Sidebar(look), TopBar(look), EnergyDock(look)
-        self.transcript, self.welcome = TranscriptView(look.theme), Welcome(look)
+        self.transcript = TranscriptView(look.theme)
         self.composer, self.banners = Composer(look), BannerArea(look)
         self.status_line = label("secondary")
-        self.conversation = QStackedWidget()
         self.pages = QStackedWidget()
         self._shortcuts: list[QShortcut] = []
         self._lay_out()
@@ -53,6 +51,7 @@ class MainWindow(QMainWindow):
         self.dock.close_requested.connect(self.toggle_dock)
         look.language_changed.connect(self.retranslate)
         look.theme_changed.connect(self.transcript.set_theme)
+        look.language_changed.connect(self.transcript.retranslate)
         self.retranslate()
         self._restore()
 
@@ -63,10 +62,6 @@ class MainWindow(QMainWindow):
                 shortcut = QShortcut(QKeySequence(key.sequence), self)
                 shortcut.activated.connect(commands[key.command])
                 self._shortcuts.append(shortcut)
-
-    def show_transcript(self, *, empty: bool) -> None:
-        """The conversation, or the welcome while it is empty."""
-        self.conversation.setCurrentWidget(self.welcome if empty else self.transcript)
 
     def add_page(self, page: QWidget) -> None:
         """A page that can stand in the place of the conversation."""
@@ -151,8 +146,6 @@ class MainWindow(QMainWindow):
     def _chat_page(self) -> QWidget:
         page = QWidget()
         page.setObjectName("chat")
-        self.conversation.addWidget(self.welcome)
-        self.conversation.addWidget(self.transcript)
         foot = QVBoxLayout()
         foot.setContentsMargins(24, 0, 24, 18)
         foot.setSpacing(10)
@@ -161,7 +154,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(self.conversation, 1)
+        column.addWidget(self.transcript, 1)
         column.addLayout(foot)
         return page
 
