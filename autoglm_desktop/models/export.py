@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.i18n import Text, msg
 
 from . import safetensors_file, tokenizer
 from .catalogue import require_runnable
@@ -78,7 +78,7 @@ def _plan(folder: Path, config: dict[str, Any]) -> list[_Planned]:
     for tensor in safetensors_file.tensors(folder).values():
         name = gguf_name(tensor.name)
         if name is None:
-            raise _inexpressible(f"weights “{tensor.name}”")
+            raise _inexpressible(msg("A GGUF file cannot hold the weights “{name}” of this model.", name=tensor.name))
         if tensor.name == "lm_head.weight" and config.get("tie_word_embeddings"):
             continue
         quantized = len(tensor.shape) == 2 and tensor.shape[1] % _Q8_0_BLOCK == 0
@@ -101,7 +101,9 @@ def _row_order(tensor: safetensors_file.Tensor, config: dict[str, Any]) -> NDArr
 def _write_config(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if rope.get("rope_type", "default") != "default":
-        raise _inexpressible(f"position scaling “{rope['rope_type']}”")
+        raise _inexpressible(
+            msg("A GGUF file of this model cannot be written: position scaling “{name}”.", name=rope["rope_type"])
+        )
     n_heads, hidden = int(config["num_attention_heads"]), int(config["hidden_size"])
     head_dim = int(config.get("head_dim") or hidden // n_heads)
     writer.add_block_count(int(config["num_hidden_layers"]))
@@ -124,7 +126,7 @@ def _write_tokenizer(writer: gguf.GGUFWriter, folder: Path, config: dict[str, An
     made = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     pre = tokenizer.pre_name(made)
     if pre is None or made["model"]["type"] != "BPE":
-        raise _inexpressible("its tokenizer")
+        raise _inexpressible(msg("A GGUF file cannot hold the tokenizer of this model."))
     tokens, types = _vocabulary(made, int(config["vocab_size"]))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
@@ -161,9 +163,5 @@ def _vocabulary(made: dict[str, Any], size: int) -> tuple[list[str], list[int]]:
     return tokens, types
 
 
-def _inexpressible(what: str) -> AppError:
-    return AppError(
-        ErrorCode.BAD_INPUT,
-        msg("This model cannot be written as a GGUF file ({what}).", what=what),
-        msg("Measure another model against llama.cpp."),
-    )
+def _inexpressible(cause: Text) -> AppError:
+    return AppError(ErrorCode.BAD_INPUT, cause, msg("Measure another model against llama.cpp."))
