@@ -5,11 +5,11 @@ long list can be laid out again without the rest of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntFlag
+from enum import Enum
 
 
-class Mark(IntFlag):
-    """How a piece of text is set. MATH and DISPLAY_MATH hold LaTeX source."""
+class Mark:
+    """How a piece of text is set, as bits (plain integers: millions are compared). MATH ones hold LaTeX source."""
 
     NONE = 0
     BOLD = 1
@@ -25,7 +25,7 @@ class Span:
     """Text of one style; U+2028 is a line break. `href` is http, https or mailto, or empty."""
 
     text: str
-    mark: Mark = Mark.NONE
+    mark: int = Mark.NONE
     href: str = ""
 
 

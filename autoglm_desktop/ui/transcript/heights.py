@@ -12,31 +12,31 @@ class Heights:
 
     def __init__(self, gap: int) -> None:
         self._gap = gap
-        self._heights: list[int] = []
+        self._steps: list[int] = []
         self._tops: list[int] | None = None
 
     def reset(self, heights: Sequence[int]) -> None:
-        self._heights, self._tops = list(heights), None
+        self._steps, self._tops = [height + self._gap for height in heights], None
 
     def append(self, height: int) -> None:
-        self.insert(len(self._heights), height)
+        self.insert(len(self._steps), height)
 
     def insert(self, index: int, height: int) -> None:
-        self._heights.insert(index, height)
+        self._steps.insert(index, height + self._gap)
         self._tops = None
 
     def __len__(self) -> int:
-        return len(self._heights)
+        return len(self._steps)
 
     def __getitem__(self, index: int) -> int:
-        return self._heights[index]
+        return self._steps[index] - self._gap
 
     def set(self, index: int, height: int) -> None:
-        if self._heights[index] != height:
-            self._heights[index], self._tops = height, None
+        if self[index] != height:
+            self._steps[index], self._tops = height + self._gap, None
 
     def truncate(self, length: int) -> None:
-        del self._heights[length:]
+        del self._steps[length:]
         self._tops = None
 
     def top(self, index: int) -> int:
@@ -46,14 +46,14 @@ class Heights:
     @property
     def total(self) -> int:
         """Height of everything."""
-        return self._all()[-1] - self._gap if self._heights else 0
+        return self._all()[-1] - self._gap if self._steps else 0
 
     def at(self, y: int) -> int:
         """The row at `y`, the nearest one beyond the ends; -1 when there is none."""
         found = bisect_right(self._all(), y) - 1
-        return min(max(found, 0), len(self._heights) - 1)
+        return min(max(found, 0), len(self._steps) - 1)
 
     def _all(self) -> list[int]:
         if self._tops is None:
-            self._tops = list(accumulate((height + self._gap for height in self._heights), initial=0))
+            self._tops = list(accumulate(self._steps, initial=0))
         return self._tops

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QColor, QFont, QTextCharFormat
 
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.ui.appearance import figures_font
@@ -26,12 +26,21 @@ MONO_FAMILIES = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+MAX_FORMATS = 500
+
+_readable = lru_cache(maxsize=256)(readable)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """Theme and formulas, and fonts and colours derived from them."""
+    """Theme and formulas, and fonts and colours derived from them. A change of theme or font makes a new one."""
 
     theme: Theme
     formulas: Formulas
+    base: QFont
+    """The interface font."""
+    formats: dict[tuple[int, str, int, str], QTextCharFormat] = field(default_factory=dict)
+    """Formats made so far, by mark, link, level of heading and colour."""
 
     @property
     def body_px(self) -> int:
@@ -44,7 +53,7 @@ class Look:
 
     def font(self, px: int, *, bold: bool = False) -> QFont:
         """The interface font at an unscaled size of the look."""
-        font = QFont(QApplication.font())
+        font = QFont(self.base)
         font.setPixelSize(self.theme.px(px))
         font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
         return font
@@ -65,7 +74,7 @@ class Look:
 
     def ink(self, color: str, on: str | None = None) -> QColor:
         """A colour of the theme as text that can be read."""
-        return QColor(readable(color, on or self.theme.surface))
+        return QColor(_readable(color, on or self.theme.surface))
 
     @property
     def link(self) -> QColor:

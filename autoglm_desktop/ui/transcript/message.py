@@ -24,7 +24,7 @@ from .words import accessible_name, ending_words, notice_words, phase_words
 
 GUTTER_PX = 14
 """Left of the column: the mark of the row that has the focus."""
-_AFTER_ANSWER_PX = 14
+_AFTER_ANSWER_PX = 18
 
 
 class MessageRow(Stack):

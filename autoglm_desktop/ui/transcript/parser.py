@@ -226,7 +226,7 @@ def _spans(tokens: Sequence[Token]) -> Iterator[Span]:
             yield span
 
 
-def _leaf(token: Token, mark: Mark, href: str) -> Span | None:
+def _leaf(token: Token, mark: int, href: str) -> Span | None:
     if token.type in ("softbreak", "hardbreak"):
         return Span("\u2028", mark, href)
     if token.type == "image":

@@ -6,7 +6,7 @@ first difference on. A growing answer thus costs what its last paragraph costs, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRect, QRectF, Qt, QUrl
@@ -27,7 +27,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from .blocks import Formula, Mark, Marker, MarkerKind, Para, Place, Span
 from .formulas import Drawing, Key, picture
-from .look import Look
+from .look import MAX_FORMATS, Look
 from .stack import Piece
 from .text_pane import SOURCE_PROPERTY, TextPane
 
@@ -67,6 +67,17 @@ class PictureOp:
 Op = BlockOp | TextOp | PictureOp
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The operations of one block. `length` counts document positions, `awaits` that a formula is still being set."""
+
+    block: Para | Formula
+    ops: tuple[Op, ...]
+    length: int
+    awaits: bool = False
+    links: bool = False
+
+
 class Prose(Piece):
     """A run of blocks in one text pane."""
 
@@ -75,9 +86,8 @@ class Prose(Piece):
         self._look = look
         self._color = color or look.theme.text
         self._blocks: Sequence[Para | Formula] = ()
-        self._ops: list[Op] = []
+        self._chunks: list[Chunk] = []
         self._width = 0
-        self._awaits = False
         self.pane = _ProsePane(look, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -91,13 +101,14 @@ class Prose(Piece):
 
     def arrange(self, width: int) -> int:
         if width != self._width:
+            keep = not any(op for chunk in self._chunks for op in chunk.ops if isinstance(op, PictureOp))
             self._width = width
-            self._apply()
+            self._apply(keep=keep)
         return self.pane.text_height(width)
 
     def refresh_formulas(self) -> bool:
         """Draw formulas that arrived since; True when something changed."""
-        if not self._awaits:
+        if not any(chunk.awaits for chunk in self._chunks):
             return False
         self._apply()
         return True
@@ -115,34 +126,41 @@ class Prose(Piece):
     def focusables(self) -> list[QWidget]:
         return [self.pane] if self.pane.has_links else []
 
-    def _apply(self) -> None:
-        self._awaits = False
-        fresh = list(self._make_ops())
-        same = _common(self._ops, fresh)
-        _Editor(self.pane.document(), self._look, self._color, self.devicePixelRatioF()).edit(self._ops, fresh, same)
-        self._ops = fresh
+    def _apply(self, *, keep: bool = True) -> None:
+        """Bring the document up to date; with `keep`, leading blocks that are the very same are not looked at."""
+        old = self._chunks
+        kept = self._unchanged() if keep else 0
+        fresh = old[:kept]
+        for index in range(kept, len(self._blocks)):
+            fresh.append(self._chunk(self._blocks[index], self._blocks[index - 1] if index else None))
+        before = [op for chunk in old[kept:] for op in chunk.ops]
+        after = [op for chunk in fresh[kept:] for op in chunk.ops]
+        position = sum(chunk.length for chunk in old[:kept])
+        editor = _Editor(self.pane.document(), self._look, self._color, self.devicePixelRatioF())
+        editor.edit(before, after, position, old[kept - 1].ops[0] if kept else None)
+        self._chunks = fresh
         self.pane.settle(fresh)
 
-    def _make_ops(self) -> Iterator[Op]:
-        before: Para | Formula | None = None
-        for block in self._blocks:
-            centered = isinstance(block, Formula)
-            level = block.level if isinstance(block, Para) else 0
-            follows = before is not None and before.place.depth > 0 and block.place.depth > 0
-            yield BlockOp(block.place, level, centered, before is None, follows)
-            spans = (Span(block.tex, Mark.DISPLAY_MATH),) if isinstance(block, Formula) else block.spans
-            for span in spans:
-                if span.mark & (Mark.MATH | Mark.DISPLAY_MATH):
-                    yield self._formula(span, block, level)
-                else:
-                    yield TextOp(span, level)
-            before = block
+    def _unchanged(self) -> int:
+        kept = 0
+        for chunk, block in zip(self._chunks, self._blocks, strict=False):
+            if chunk.block is not block or chunk.awaits:
+                break
+            kept += 1
+        return kept
 
-    def _formula(self, span: Span, block: Para | Formula, level: int) -> Op:
+    def _chunk(self, block: Para | Formula, before: Para | Formula | None) -> Chunk:
+        level = block.level if isinstance(block, Para) else 0
+        follows = before is not None and before.place.depth > 0 and block.place.depth > 0
+        ops: list[Op] = [BlockOp(block.place, level, isinstance(block, Formula), before is None, follows)]
+        spans = (Span(block.tex, Mark.DISPLAY_MATH),) if isinstance(block, Formula) else block.spans
         room = self._width - block.place.depth * INDENT_PX - block.place.quotes * QUOTE_PX
-        op = resolve(self._look, span, room=room, level=level)
-        self._awaits = self._awaits or op is None
-        return op or TextOp(span, level)
+        awaits = links = False
+        for span in spans:
+            op = resolve(self._look, span, room=room, level=level)
+            awaits, links = awaits or op is None, links or bool(span.href)
+            ops.append(op or TextOp(span, level))
+        return Chunk(block, tuple(ops), sum(map(_length, ops)), awaits, links)
 
 
 class _ProsePane(TextPane):
@@ -155,12 +173,11 @@ class _ProsePane(TextPane):
         self._quotes = False
         self.caret = False
 
-    def settle(self, ops: Sequence[Op]) -> None:
+    def settle(self, chunks: Sequence[Chunk]) -> None:
         """Take note of what the document holds now."""
-        self.has_links = any(isinstance(op, TextOp) and op.span.href for op in ops)
-        self._quotes = any(isinstance(op, BlockOp) and op.place.quotes for op in ops)
-        policy = self.focusPolicy().StrongFocus if self.has_links else self.focusPolicy().ClickFocus
-        self.setFocusPolicy(policy)
+        self.has_links = any(chunk.links for chunk in chunks)
+        self._quotes = any(chunk.block.place.quotes for chunk in chunks)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if self.has_links else Qt.FocusPolicy.ClickFocus)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._quotes:
@@ -202,43 +219,46 @@ class _Editor:
     def __init__(self, document: QTextDocument, look: Look, color: str, ratio: float) -> None:
         self._document, self._look, self._color, self._ratio = document, look, color, ratio
 
-    def edit(self, old: Sequence[Op], new: Sequence[Op], same: int) -> None:
-        """Turn a document made by `old` into that of `new`; the first `same` operations agree."""
+    def edit(self, old: Sequence[Op], new: Sequence[Op], position: int, above: Op | None) -> None:
+        """Turn what `old` made into what `new` makes, from document position `position` to the end.
+
+        `above` is the paragraph that ends there, if any.
+        """
+        same = _common(old, new)
         if same == len(old) == len(new):
             return
-        position = sum(_length(op, index) for index, op in enumerate(old[:same]))
         skip = _grown(old, new, same)
         cursor = QTextCursor(self._document)
         cursor.beginEditBlock()
-        cursor.setPosition(position + utf16_length(skip))
+        cursor.setPosition(position + sum(map(_length, old[:same])) + utf16_length(skip))
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         if cursor.hasSelection():
             cursor.removeSelectedText()
-            self._restore_block(cursor, new[: same + 1] if skip else new[:same])
+            kept = [op for op in (above, *new[:same]) if isinstance(op, BlockOp)]
+            self._restore_block(cursor, kept[-1:])
         for index, op in enumerate(new[same:], same):
-            self._insert(cursor, op, index, skip if index == same else "")
+            self._insert(cursor, op, skip if index == same else "")
         cursor.endEditBlock()
 
-    def _insert(self, cursor: QTextCursor, op: Op, index: int, skip: str) -> None:
+    def _insert(self, cursor: QTextCursor, op: Op, skip: str) -> None:
         if isinstance(op, BlockOp):
-            self._start_block(cursor, op, index)
+            self._start_block(cursor, op)
         elif isinstance(op, TextOp):
             cursor.insertText(op.span.text[len(skip) :], char_format(self._look, op.span, op.level, self._color))
         else:
             insert_formula(cursor, self._look, op, self._color, self._ratio)
 
-    def _restore_block(self, cursor: QTextCursor, kept: Sequence[Op]) -> None:
+    def _restore_block(self, cursor: QTextCursor, kept: Sequence[BlockOp]) -> None:
         """Joining paragraphs may leave the format of the one that was removed."""
-        last = next((op for op in reversed(kept) if isinstance(op, BlockOp)), None)
-        if last is not None:
-            cursor.setBlockFormat(_block_format(last, self._look))
-            if last.place.marker is not None:
-                cursor.createList(_list_format(last.place.marker, last.place.depth))
+        for op in kept:
+            cursor.setBlockFormat(_block_format(op, self._look))
+            if op.place.marker is not None:
+                cursor.createList(_list_format(op.place.marker, op.place.depth))
 
-    def _start_block(self, cursor: QTextCursor, op: BlockOp, index: int) -> None:
+    def _start_block(self, cursor: QTextCursor, op: BlockOp) -> None:
         block = _block_format(op, self._look)
         plain = char_format(self._look, Span(""), op.level, self._color)
-        if index == 0:
+        if op.first:
             cursor.setBlockFormat(block)
             cursor.setBlockCharFormat(plain)
             cursor.setCharFormat(plain)
@@ -281,6 +301,15 @@ def insert_formula(cursor: QTextCursor, look: Look, op: PictureOp, color: str, r
 
 def char_format(look: Look, span: Span, level: int, color: str) -> QTextCharFormat:
     """The format of a piece of text in a paragraph (level 0) or heading."""
+    key = (span.mark, span.href, level, color)
+    if key not in look.formats:
+        if len(look.formats) >= MAX_FORMATS:
+            look.formats.clear()
+        look.formats[key] = _make_format(look, span, level, color)
+    return look.formats[key]
+
+
+def _make_format(look: Look, span: Span, level: int, color: str) -> QTextCharFormat:
     form = QTextCharFormat()
     mark = span.mark
     mono = mark & (Mark.CODE | Mark.MATH)
@@ -328,10 +357,10 @@ def _grown(old: Sequence[Op], new: Sequence[Op], same: int) -> str:
     return one.span.text if other.span.text.startswith(one.span.text) else ""
 
 
-def _length(op: Op, index: int) -> int:
+def _length(op: Op) -> int:
     if isinstance(op, TextOp):
         return utf16_length(op.span.text)
-    return 0 if index == 0 else 1
+    return 0 if isinstance(op, BlockOp) and op.first else 1
 
 
 def _block_format(op: BlockOp, look: Look) -> QTextBlockFormat:

@@ -37,6 +37,8 @@ GAP_PX, TOP_PX, BOTTOM_PX, SIDE_PX = 12, 24, 28, 24
 FLUSH_MS = 30
 BUSY_SHARE = 3
 """After a flush that took t, the next one waits at least this many times t: typing and scrolling come first."""
+MAX_LIVE = 40
+"""More rows than that are thrown away at once where they are not seen, fewer when there is time."""
 FOLLOW_PX = 24
 """So close to the end, the view follows it."""
 
@@ -68,7 +70,7 @@ class TranscriptView(QScrollArea):
         self._background = Background(self)
         self._formulas = Formulas(self, self._background)
         self._formulas.arrived.connect(self._formulas_arrived)
-        self._tools = Tools(Look(theme, self._formulas), Lexers(self._background))
+        self._tools = Tools(Look(theme, self._formulas, QApplication.font()), Lexers(self._background))
         self._intents = self._connected_intents()
         self._entries: list[Entry] = []
         self._index: dict[str, int] = {}
@@ -237,7 +239,7 @@ class TranscriptView(QScrollArea):
 
     def set_theme(self, theme: Theme) -> None:
         """Draw everything in another theme."""
-        self._tools = replace(self._tools, look=replace(self._tools.look, theme=theme))
+        self._set_look(theme)
         self._apply_theme()
         self._rebuild()
 
@@ -256,7 +258,8 @@ class TranscriptView(QScrollArea):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and hasattr(self, "_canvas"):
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_jump"):
+            self._set_look(self._tools.look.theme)
             self._rebuild()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -369,6 +372,8 @@ class TranscriptView(QScrollArea):
             height = self._live[changed].arrange(self._column() + GUTTER_PX)
             self._heights.set(self._index[changed], height)
         value = self._make_visible()
+        if len(self._live) > MAX_LIVE:
+            self._prune(value)
         self._place(value)
         self._show_greeting()
         self._ahead_timer.start(0)
@@ -400,7 +405,8 @@ class TranscriptView(QScrollArea):
             index = self._index[key]
             top = TOP_PX + self._heights.top(index)
             piece.setGeometry(left - GUTTER_PX, top, width + GUTTER_PX, self._heights[index])
-            piece.show()
+            if piece.isHidden():
+                piece.show()
         self.verticalScrollBar().setValue(value)
         self._placing = False
         away = self.verticalScrollBar().maximum() - self.verticalScrollBar().value() > 160
@@ -419,11 +425,14 @@ class TranscriptView(QScrollArea):
             self._make(min(missing, key=lambda at: abs(at - middle)))
             self._refresh()
             return
-        first, last = self._seen(value, 2 * page)
+        self._prune(value)
+        self._order_focus()
+
+    def _prune(self, value: int) -> None:
+        first, last = self._seen(value, 2 * self.viewport().height())
         for key in list(self._live):
             if not first <= self._index[key] <= last and not self._needed(key):
                 self._drop(key)
-        self._order_focus()
 
     def _needed(self, key: str) -> bool:
         entry, piece = self._entries[self._index[key]], self._live[key]
@@ -519,6 +528,9 @@ class TranscriptView(QScrollArea):
             (area.width() - width) // 2, max(TOP_PX, (area.height() - height) * 2 // 5), width, height
         )
         self._greeting.show()
+
+    def _set_look(self, theme: Theme) -> None:
+        self._tools = replace(self._tools, look=Look(theme, self._formulas, QApplication.font()))
 
     def _apply_theme(self) -> None:
         palette = QPalette(self.viewport().palette())
