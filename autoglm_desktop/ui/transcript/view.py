@@ -17,7 +17,7 @@ from autoglm_desktop.ui.style import LIGHT, Theme
 
 from .background import Background
 from .body import Tools
-from .column import Column
+from .column import TOP_PX, Column
 from .empty import Greeting
 from .formulas import Formulas
 from .highlight import Lexers
