@@ -6,9 +6,10 @@ is true of the script: tokens are its pieces, times are measured, the reused pre
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from autoglm_desktop.core.errors import ErrorReport
@@ -70,6 +71,8 @@ class ScriptedEngine:
         self._board = StatusBoard()
         self._loaded: tuple[str, Tier] | None = None
         self._wanted_tier: Tier | None = None
+        self._waiting: dict[str, Tier] = {}
+        self._waiting_lock = threading.Lock()
         self._cancelled: set[str] = set()
         self._closing = False
         self._holding: Hold | None = None
@@ -79,6 +82,8 @@ class ScriptedEngine:
     # -- the port
 
     def submit(self, request: TurnRequest, sink: TurnSink) -> None:
+        with self._waiting_lock:
+            self._waiting[request.turn_id] = request.tier
         if not self._lane.post(partial(self._answer, request, sink)):
             guarded(sink, reports.closed(request.turn_id))
 
@@ -87,6 +92,8 @@ class ScriptedEngine:
         self._look()
 
     def set_tier(self, tier: Tier) -> None:
+        with self._waiting_lock:
+            self._waiting = dict.fromkeys(self._waiting, tier)
         self._wanted_tier = tier
         self._look()
         self._lane.post(self._switch_idle)
@@ -98,7 +105,7 @@ class ScriptedEngine:
         self._lane.post(self._unload)
 
     def forget_sessions(self) -> None:
-        self._lane.post(self._last_prompt.clear)
+        self._lane.post(self._forget)
 
     def status(self) -> EngineStatus:
         return self._board.status
@@ -116,6 +123,8 @@ class ScriptedEngine:
 
     def _answer(self, request: TurnRequest, sink: TurnSink) -> None:
         emit = partial(guarded, sink)
+        with self._waiting_lock:
+            request = replace(request, tier=self._waiting.pop(request.turn_id))
         self.requests.append(request)
         reply = self._next_reply(request)
         last = self._play(request, reply, emit)
@@ -239,9 +248,12 @@ class ScriptedEngine:
             self._loaded = (self._loaded[0], new)
             self._tell(EngineState.READY)
 
+    def _forget(self) -> None:
+        self._last_prompt = []
+
     def _unload(self) -> None:
         self._loaded = None
-        self._last_prompt.clear()
+        self._forget()
         self._tell(EngineState.STOPPED)
 
     def _over(self, request: TurnRequest) -> bool:
