@@ -124,7 +124,7 @@ class ScriptedEngine:
     def _answer(self, request: TurnRequest, sink: TurnSink) -> None:
         emit = partial(guarded, sink)
         with self._waiting_lock:
-            request = replace(request, tier=self._waiting.pop(request.turn_id))
+            request = replace(request, tier=self._waiting.pop(request.turn_id, request.tier))
         self.requests.append(request)
         reply = self._next_reply(request)
         last = self._play(request, reply, emit)
