@@ -6,7 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -109,6 +109,8 @@ class Dispatcher:
             guarded(waiting.sink, reports.cancelled_before_begin(waiting.request))
 
     def set_tier(self, tier: Tier) -> None:
+        for turn in self._queue:  # else the next one would switch back to what was right when it was asked
+            turn.request = replace(turn.request, tier=tier)
         self._send(SetTier(tier))
 
     def preload(self, model: ModelRef, tier: Tier) -> None:

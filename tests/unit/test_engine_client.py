@@ -142,6 +142,18 @@ def test_the_tier_changes_in_mid_answer(desk: Desk) -> None:
     assert switch.kv_kept_tokens >= last.usage.prompt_tokens
 
 
+def test_a_change_of_tier_holds_for_turns_that_wait(desk: Desk) -> None:
+    desk.ask_endless("a")
+    desk.ask("b", "after it")
+    desk.client.set_tier(Tier.INT4)
+    desk.told.wait(lambda: any(isinstance(e, TierSwitched) for e in desk.told.events))
+    desk.client.cancel("a")
+    last = desk.told.last("b")
+    assert isinstance(last, Finished)
+    assert last.usage.tier is Tier.INT4
+    assert len([e for e in desk.told.events if isinstance(e, TierSwitched)]) == 1  # not there and back again
+
+
 def test_preload_then_answer(desk: Desk) -> None:
     desk.client.preload(desk.ref, Tier.INT8)
     desk.told.wait(lambda: desk.client.status().state is EngineState.READY)
