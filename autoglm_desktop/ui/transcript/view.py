@@ -318,8 +318,10 @@ def _updated(known: Row, node: Node) -> Row:
     if known.node == node:
         return known
     fresh = Row.of(node)
-    if known.streaming and fresh.streaming and len(known.text) > len(fresh.text):
-        return replace(known, node=node)
+    if known.streaming and fresh.streaming:
+        newer = fresh if len(fresh.text) > len(known.text) else known
+        thoughts = max(known.reasoning, fresh.reasoning, key=len)
+        return replace(known, node=node, text=newer.text, reasoning=thoughts)
     return replace(fresh, expanded=known.expanded, draft=known.draft)
 
 
