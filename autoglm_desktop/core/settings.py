@@ -68,7 +68,7 @@ def load_settings(path: Path) -> tuple[Settings, tuple[Text, ...]]:
     """
     try:
         raw = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Settings(), ()
     except (OSError, UnicodeDecodeError) as error:
         return Settings(), _set_aside(path, str(error))

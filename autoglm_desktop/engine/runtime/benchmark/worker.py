@@ -18,6 +18,7 @@ import psutil
 
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.engine import environment
 
 from .contestant import Contestant
 
@@ -94,7 +95,7 @@ def _load(options: argparse.Namespace) -> Contestant:
 
 def main() -> None:
     options = _parse()
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", OMP_NUM_THREADS=str(options.threads))
+    environment.prepare(options.threads)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not come between the answers
     try:
