@@ -191,6 +191,16 @@ class TranscriptView(Column):
         self.setAccessibleName(tr("Conversation"))
         self._rebuild()
 
+    @property
+    def theme(self) -> Theme:
+        return self._tools.look.theme
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that arrived is not shown yet: text, formulas, colours of code."""
+        timers = (self._flush_timer, self._settle_timer)
+        return bool(self._dirty or self._background.awaited or any(timer.isActive() for timer in timers))
+
     # Rows and their widgets
 
     def _row(self, node_id: str) -> Row | None:
