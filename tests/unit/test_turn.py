@@ -27,7 +27,16 @@ from autoglm_desktop.engine.runtime.contracts import Cache
 from autoglm_desktop.engine.runtime.generate import LEAST_ROOM_TOKENS, LoadedModel, Turn, TurnPorts
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
 from autoglm_desktop.engine.runtime.sessions import SessionPool
-from tests.helpers.tiny_model import Recital, TinyCache, TinyDecoder, echo, recite, write_tiny_model
+from tests.helpers.tiny_model import (
+    CHATML,
+    THINKING_CHATML,
+    Recital,
+    TinyCache,
+    TinyDecoder,
+    echo,
+    recite,
+    write_tiny_model,
+)
 
 REF = ModelRef("tiny", "")
 
@@ -80,8 +89,8 @@ class Stage:
 
 @pytest.fixture
 def stage_of(tmp_path: Path) -> Callable[..., Stage]:
-    def make(recital: Recital = echo, context_tokens: int = 4096) -> Stage:
-        bundle = TokenizerBundle.load(write_tiny_model(tmp_path))
+    def make(recital: Recital = echo, context_tokens: int = 4096, template: str = CHATML) -> Stage:
+        bundle = TokenizerBundle.load(write_tiny_model(tmp_path, template))
         decoder = TinyDecoder(bundle, recital, context_tokens=context_tokens)
         return Stage(bundle, decoder, SessionPool(TinyCache, 1 << 30))
 
@@ -95,7 +104,7 @@ def test_an_answer_streams_and_ends(stage_of: Callable[..., Stage]) -> None:
     assert [e.text for e in stage.events if isinstance(e, TextDelta)] == ["你", "好", "😀"]
     assert [e.tokens for e in stage.events if isinstance(e, TextDelta)] == [3, 3, 4]
     assert stage.phases == [Phase.PREFILL, Phase.PREFILL, Phase.GENERATING]
-    prompt = stage.bundle.encode(stage.bundle.render(asking("你好😀").messages, think=False))
+    prompt = stage.bundle.encode(stage.bundle.prompt(asking("你好😀").messages, think=False).text)
     assert (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (len(prompt), 0, 11)
     assert (usage.reasoning_tokens, usage.load_s, usage.tier) == (0, 0.5, Tier.INT8)
     assert (usage.context_tokens, usage.memory) == (4096, Memory(1, 2, 3))
@@ -192,8 +201,8 @@ def test_what_only_begins_like_a_stop_string_is_shown(stage_of: Callable[..., St
     assert stage.text == "one STO"
 
 
-def test_thinking_comes_before_the_answer(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of()
+def test_a_model_that_can_think_does_it_before_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(template=THINKING_CHATML)
     reason, usage = stage.run(asking("why?", think=True))
     assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "hm, why?", "why?")
     assert stage.phases[-2:] == [Phase.THINKING, Phase.GENERATING]
@@ -202,12 +211,37 @@ def test_thinking_comes_before_the_answer(stage_of: Callable[..., Stage]) -> Non
     assert usage.completion_tokens == len("hm, why?</think>\n\nwhy?") + 1
 
 
-def test_the_thinking_budget_closes_the_thought(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(lambda prompt, said: "x" if b"</think>" not in said else recite("Yes", said.rpartition(b"\n")[2]))
+def test_a_model_that_cannot_thinks_aloud_and_then_answers(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    reason, usage = stage.run(asking("why?", think=True))
+    assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "hm, why?", "why?")
+    assert stage.phases[-2:] == [Phase.THINKING, Phase.GENERATING]
+    assert usage.reasoning_tokens == len("hm, why?") + 1  # its end of turn
+    assert usage.completion_tokens == len("hm, why?") + 1 + len("why?") + 1
+    assert stage.run(asking("why?"))[1].cached_tokens > len("<|im_start|>user\nwhy?") - 12  # the question is shared
+
+
+def thinks_on(prompt: str, said: bytes) -> str | None:
+    """Thinks for ever, and answers only when it is led to it."""
+    if "directly" in prompt:
+        return recite("Yes", said)
+    return recite("Yes", said.rpartition(b"\n")[2]) if b"</think>" in said else "x"
+
+
+@pytest.mark.parametrize("template", [CHATML, THINKING_CHATML])
+def test_the_thinking_budget_ends_the_thought(stage_of: Callable[..., Stage], template: str) -> None:
+    stage = stage_of(thinks_on, template=template)
     reason, usage = stage.run(asking("why?", think=True, thinking_budget_tokens=7))
     assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "xxxxxxx", "Yes")
     assert usage.reasoning_tokens == 7
     assert usage.completion_tokens == 7 + len("Yes") + 1
+
+
+@pytest.mark.parametrize("template", [CHATML, THINKING_CHATML])
+def test_thinking_leaves_room_for_the_answer(stage_of: Callable[..., Stage], template: str) -> None:
+    stage = stage_of(thinks_on, 360, template=template)
+    reason, _ = stage.run(asking("why?", think=True, thinking_budget_tokens=1000))
+    assert (reason, stage.text) == (FinishReason.STOP, "Yes")
 
 
 def test_a_model_that_ends_while_thinking_still_answers(stage_of: Callable[..., Stage]) -> None:
@@ -215,17 +249,17 @@ def test_a_model_that_ends_while_thinking_still_answers(stage_of: Callable[..., 
         thought, closed, answer = said.partition(b"\n</think>\n\n")
         return recite("Yes", answer) if closed else recite("<think>\nshort", thought)
 
-    stage = stage_of(recital)
+    stage = stage_of(recital, template=THINKING_CHATML)
     reason, _ = stage.run(asking("why?", think=True))
     assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "short", "Yes")
 
 
-def test_thinking_leaves_room_for_the_answer(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(
-        lambda prompt, said: "x" if b"</think>" not in said else recite("Yes", said.rpartition(b"\n")[2]), 160
-    )
-    reason, _ = stage.run(asking("why?", think=True, thinking_budget_tokens=1000))
-    assert (reason, stage.text) == (FinishReason.STOP, "Yes")
+def test_no_answer_is_not_an_answer(stage_of: Callable[..., Stage]) -> None:
+    """Led to its answer, a model may not end without a word."""
+    stage = stage_of(lambda prompt, said: recite("all thought", said) if "directly" not in prompt else None)
+    _, usage = stage.run(asking("why?", think=True))
+    assert stage.reasoning == "all thought"
+    assert usage.completion_tokens == len("all thought") + 3  # its end, a token that it was made to say, and the end
 
 
 def test_a_thought_that_nobody_asked_for_is_told_apart(stage_of: Callable[..., Stage]) -> None:

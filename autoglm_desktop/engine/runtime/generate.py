@@ -24,7 +24,7 @@ from autoglm_desktop.core.messages import ModelRef, TurnRequest
 from autoglm_desktop.core.precision import Tier
 
 from .contracts import Cache, Decoder
-from .prompt import THINK_CLOSE, TokenizerBundle
+from .prompt import TokenizerBundle
 from .sampling import Sampler, choose_seed
 from .sessions import SessionPool
 from .stream import OutputStream
@@ -89,6 +89,9 @@ class Turn:
         self._stream = OutputStream(model.bundle, request.stop, thinking=request.think)
         self._seed = choose_seed(request.sampling)
         self._thinking_budget = request.thinking_budget_tokens
+        self._bridge: list[int] = []
+        self._must_speak = False
+        """The model was led to its answer: ending without a word is not allowed."""
         self._pending_tokens = 0
         self._answer_tokens = 0
 
@@ -121,12 +124,15 @@ class Turn:
 
     def _prompt(self) -> list[int]:
         self._phase(Phase.PREFILL, 0.0)
-        tokens = self._bundle.encode(self._bundle.render(self._request.messages, think=self._request.think))
+        prompt = self._bundle.prompt(self._request.messages, think=self._request.think)
+        tokens, self._bridge = self._bundle.encode(prompt.text), self._bundle.encode(prompt.bridge)
         self._measures.prompt_tokens = len(tokens)
         context = self._decoder.config.context_tokens
         if len(tokens) + min(self._room(), LEAST_ROOM_TOKENS) > context:
             raise context_full(len(tokens), context, self._room())
-        self._thinking_budget = min(self._thinking_budget, context - len(tokens) - LEAST_ROOM_TOKENS)
+        self._thinking_budget = min(
+            self._thinking_budget, context - len(tokens) - len(self._bridge) - LEAST_ROOM_TOKENS
+        )
         return tokens
 
     def _room(self) -> int:
@@ -153,7 +159,8 @@ class Turn:
         while True:
             if self._ports.cancelled():
                 return self._end(FinishReason.CANCELLED)
-            token = sampler.pick(logits)
+            token = sampler.pick(logits, self._ends if self._must_speak else ())
+            self._must_speak = False
             first_s = first_s or self._first_token()
             self._measures.decode_s = time.perf_counter() - first_s
             step, reason = self._accept(token)
@@ -191,7 +198,8 @@ class Turn:
         spent = self._measures.reasoning_tokens >= self._thinking_budget
         if self._stream.in_thought() and (over or spent):
             self._emit(self._stream.close_thought())
-            step += self._bundle.encode(f"\n{THINK_CLOSE}\n\n")
+            step += self._bridge
+            self._must_speak = True
         if not self._stream.in_thought():
             self._talk_phase()
         return step

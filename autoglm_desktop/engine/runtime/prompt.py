@@ -13,10 +13,10 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message
 
+from .reasoning import Prompt, aloud, native
 from .template import ChatTemplate, broken
+from .thinking import THINK_CLOSE, THINK_OPEN
 
-THINK_OPEN = "<think>"
-THINK_CLOSE = "</think>"
 _END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>")
 """Ends of a turn or text in the formats that models are trained on; many configurations name only one of theirs."""
 _SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -50,18 +50,14 @@ class TokenizerBundle:
             raise _unreadable(folder, error) from error
         return cls(tokenizer, ChatTemplate(_template_source(folder, config), _special_tokens(config)))
 
-    def render(self, messages: Sequence[Message], *, think: bool) -> str:
-        """The prompt as text, ending where the answer, or with `think` the reasoning, begins.
+    def prompt(self, messages: Sequence[Message], *, think: bool) -> Prompt:
+        """What the model reads, ending where the answer, or with `think` the reasoning, begins.
 
-        Models whose template has no thinking get its opening mark put into their mouth. Raises TEMPLATE_BROKEN.
+        Raises AppError TEMPLATE_BROKEN.
         """
-        text = self._template.render(messages, think=think)
-        opened = text.rstrip().endswith(THINK_OPEN)
-        if think and not opened:
-            return f"{text}{THINK_OPEN}\n"
-        if opened and not think:
-            return f"{text.rstrip()}\n\n{THINK_CLOSE}\n\n"
-        return text
+        if think and messages and not self._template.has_thinking:
+            return aloud(messages, lambda talk: self._template.render(talk, think=False))
+        return native(self._template.render(messages, think=think), think=think)
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a rendered text: marks such as ``<|im_end|>`` become their tokens, nothing is added around it."""
