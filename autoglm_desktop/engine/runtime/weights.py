@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,15 +21,17 @@ _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 class Embedding:
-    """Rows for tokens, from a bf16 or float32 table [vocab, hidden]."""
+    """Rows for tokens: a 16- or 32-bit table [vocab, hidden], or int8 levels with a float32 scale [vocab]."""
 
-    def __init__(self, table: torch.Tensor) -> None:
+    def __init__(self, table: torch.Tensor, scale: torch.Tensor | None = None) -> None:
         self.table = table
-        self.nbytes = table.nbytes
+        self._scale = scale
+        self.nbytes = table.nbytes + (0 if scale is None else scale.nbytes)
 
     def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
         """tokens [n] int64 → [n, hidden] float32, freshly allocated."""
-        return self.table[tokens].float()
+        rows = self.table[tokens].float()
+        return rows if self._scale is None else rows.mul_(self._scale[tokens].unsqueeze(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,16 @@ class Layer:
     gate_up: Linear
     down: Linear
 
+    def with_linears(self, linears: Mapping[str, Linear]) -> Layer:
+        """The same block with other products, by their names in `PARTS`."""
+        return replace(
+            self,
+            qkv=linears["qkv"],
+            output=linears["output"],
+            gate_up=linears["gate_up"],
+            down=linears["down"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -58,9 +70,12 @@ class Weights:
     @property
     def nbytes(self) -> int:
         """Bytes of all weights as stored in the tier; a head that is the embedding table counts once."""
-        linears = [self.head] + [part for x in self.layers for part in (x.qkv, x.output, x.gate_up, x.down)]
         shared = isinstance(self.head, DenseLinear) and self.head.weight is self.embedding.table
-        return sum(part.nbytes for part in linears) + (0 if shared else self.embedding.nbytes)
+        return sum(linear.nbytes for linear in self.linears()) + (0 if shared else self.embedding.nbytes)
+
+    def linears(self) -> list[Linear]:
+        """Every product, the head first."""
+        return [self.head] + [part for x in self.layers for part in (x.qkv, x.output, x.gate_up, x.down)]
 
 
 class Master:
@@ -118,38 +133,51 @@ class DecoderTensors:
         """A norm's weight in float32, by its name in the file without ``.weight``."""
         return self.master.get(f"{name}.weight", (size,)).float()
 
-    def qkv(self, layer: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Stacked query, key and value weights, and their stacked bias if there is one."""
-        c, root = self.config, f"model.layers.{layer}.self_attn"
-        sizes = {"q_proj": c.q_size, "k_proj": c.kv_size, "v_proj": c.kv_size}
-        weight = fuse([self._get(f"{root}.{name}.weight", size, c.hidden) for name, size in sizes.items()])
-        if f"{root}.q_proj.bias" not in self.master:
-            return weight, None
-        return weight, torch.cat([self._get(f"{root}.{name}.bias", size) for name, size in sizes.items()])
+    def weight(self, name: str) -> torch.Tensor:
+        """The matrix of the product `name`: ``qkv.3 output.3 gate_up.3 down.3 head``; fused ones are stacked."""
+        if name == "head":
+            return self.head()
+        parts, inputs = self._parts(name)
+        return fuse([self._get(f"{part}.weight", rows, inputs) for part, rows in parts.items()])
 
-    def output(self, layer: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The attention's output projection and its bias if there is one."""
-        root = f"model.layers.{layer}.self_attn.o_proj"
-        bias = self._get(f"{root}.bias", self.config.hidden) if f"{root}.bias" in self.master else None
-        return self._get(f"{root}.weight", self.config.hidden, self.config.q_size), bias
+    def bias(self, name: str) -> torch.Tensor | None:
+        """The bias of the product `name`, if it has one."""
+        if name == "head":
+            return None
+        parts, _ = self._parts(name)
+        if not all(f"{part}.bias" in self.master for part in parts):
+            return None
+        return torch.cat([self._get(f"{part}.bias", rows) for part, rows in parts.items()])
 
-    def gate_up(self, layer: int) -> torch.Tensor:
-        """Gate and up projections, stacked: [2 · intermediate, hidden]."""
-        root, c = f"model.layers.{layer}.mlp", self.config
-        return fuse([self._get(f"{root}.{name}_proj.weight", c.intermediate, c.hidden) for name in ("gate", "up")])
+    def rows(self, name: str) -> int:
+        """Outputs of the product `name`."""
+        return self.config.vocab if name == "head" else sum(self._parts(name)[0].values())
 
-    def down(self, layer: int) -> torch.Tensor:
-        """The down projection: [hidden, intermediate]."""
-        name = f"model.layers.{layer}.mlp.down_proj.weight"
-        return self._get(name, self.config.hidden, self.config.intermediate)
+    def _parts(self, name: str) -> tuple[dict[str, int], int]:
+        """What the product `name` is stacked from: names in the file with their rows; and the inputs of all."""
+        c = self.config
+        kind, _, layer = name.partition(".")
+        attention, mlp = f"model.layers.{layer}.self_attn", f"model.layers.{layer}.mlp"
+        match kind:
+            case "qkv":
+                sizes = {"q_proj": c.q_size, "k_proj": c.kv_size, "v_proj": c.kv_size}
+                return {f"{attention}.{part}": rows for part, rows in sizes.items()}, c.hidden
+            case "output":
+                return {f"{attention}.o_proj": c.hidden}, c.q_size
+            case "gate_up":
+                return {f"{mlp}.gate_proj": c.intermediate, f"{mlp}.up_proj": c.intermediate}, c.hidden
+            case "down":
+                return {f"{mlp}.down_proj": c.hidden}, c.intermediate
+            case _:
+                raise ValueError(name)
 
 
-MakeLinear = Callable[[str, torch.Tensor, torch.Tensor | None], Linear]
-"""(name, weight, bias) → the product; names are ``qkv.3``, ``output.3``, ``gate_up.3``, ``down.3`` and ``head``."""
+PARTS = ("qkv", "output", "gate_up", "down")
+"""The products of a layer."""
 
 
 def build_layer(tensors: DecoderTensors, index: int, linear: Callable[[str], Linear]) -> Layer:
-    """A block whose norms come from the master and whose products come from `linear`, by name."""
+    """A block whose norms come from the master and whose products come from `linear`, by name (``qkv.3``)."""
     c, root = tensors.config, f"model.layers.{index}"
     return Layer(
         attention_norm=tensors.norm(f"{root}.input_layernorm", c.hidden),
@@ -165,18 +193,7 @@ def build_layer(tensors: DecoderTensors, index: int, linear: Callable[[str], Lin
 
 def dense_linear(tensors: DecoderTensors, name: str) -> DenseLinear:
     """The product `name` with the master's own weights."""
-    kind, _, index = name.partition(".")
-    match kind:
-        case "qkv":
-            return DenseLinear(*tensors.qkv(int(index)))
-        case "output":
-            return DenseLinear(*tensors.output(int(index)))
-        case "gate_up":
-            return DenseLinear(tensors.gate_up(int(index)))
-        case "down":
-            return DenseLinear(tensors.down(int(index)))
-        case _:
-            return DenseLinear(tensors.head())
+    return DenseLinear(tensors.weight(name), tensors.bias(name))
 
 
 def dense_weights(folder: Path, config: ModelConfig, dtype: torch.dtype, on_progress: Progress) -> Weights:
