@@ -127,7 +127,7 @@ def test_a_question_longer_than_the_context_tells_the_figures(data_dir: Path) ->
 def test_ctrl_c_stops_the_answer_keeps_it_and_is_status_130(data_dir: Path) -> None:
     arguments = ("chat", *SHORT, "--max-tokens", "2000", "--session", "stopped", "Count from one to a million.")
     with subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(data_dir)
+        command(*arguments), bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(data_dir)
     ) as process:
         assert process.stdout is not None
         first = process.stdout.read(1)
