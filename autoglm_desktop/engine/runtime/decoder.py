@@ -14,40 +14,48 @@ from . import memory_check
 from .block import BlockRunner, causal_mask
 from .config import ModelConfig
 from .kv import KvCache
-from .tiers import pending, prepare, tier_weights
-from .weights import Progress, Weights, dense_weights
+from .tiers import dense_weights, gpu_weights, pending, prepare, tier_weights
+from .weights import Progress, Weights
 
 PREFILL_CHUNK_TOKENS = 256
 """How many tokens of a long prompt to give to one `Decoder.forward`, so that Stop is heard in between."""
 
 _PREPARED_PER_TOKEN = 1 << 24
 """8-bit weights that are put in order for their fast kernel with each token after a switch (about 0.05 s)."""
+_CPU = torch.device("cpu")
 
 
 class Decoder:
     """A causal language model of one folder, in one tier at a time. Not thread-safe."""
 
-    def __init__(self, folder: Path, config: ModelConfig, tier: Tier, weights: Weights) -> None:
+    def __init__(
+        self, folder: Path, config: ModelConfig, tier: Tier, weights: Weights, device: torch.device = _CPU
+    ) -> None:
         self.folder, self.config, self.tier = folder, config, tier
-        self._weights = weights
-        self._block = BlockRunner(config)
+        self._weights, self._device = weights, device
+        self._block = BlockRunner(config, device)
         self._unprepared = pending(weights)
 
     @classmethod
-    def load(cls, folder: Path, tier: Tier, *, on_progress: Progress, dtype: torch.dtype | None = None) -> Decoder:
-        """Load a Hugging Face folder. The first time in a tier its file is made; `on_progress` gets 0 to 1.
+    def load(cls, folder: Path, tier: Tier, *, on_progress: Progress, device: torch.device | None = None) -> Decoder:
+        """Load a Hugging Face folder, on a CUDA GPU where there is one unless `device` says otherwise.
 
-        `dtype` float32 with tier FP16 is for comparisons with reference implementations.
+        The first time in a tier on the CPU its file is made; `on_progress` gets fractions from 0 to 1.
         Raises AppError: MODEL_MISSING, UNSUPPORTED_ARCHITECTURE, UNSAFE_CHECKPOINT, WEIGHTS_CORRUPT, OUT_OF_MEMORY,
         DISK_FULL, NOT_WRITABLE.
         """
         config = ModelConfig.read(folder)
-        if dtype is not None:
-            return cls(folder, config, tier, dense_weights(folder, config, dtype, on_progress))
-        memory_check.check(config, tier)
-        weights = tier_weights(folder, config, tier, on_progress)
+        device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        memory_check.check(config, tier, device)
+        weights = _weights(folder, config, tier, device, on_progress)
         prepare(weights)
-        return cls(folder, config, tier, weights)
+        return cls(folder, config, tier, weights, device)
+
+    @classmethod
+    def load_reference(cls, folder: Path) -> Decoder:
+        """Load in float32 on the CPU, for comparisons with reference implementations; not a tier. Raises as `load`."""
+        config = ModelConfig.read(folder)
+        return cls(folder, config, Tier.FP16, dense_weights(folder, config, torch.float32, lambda _: None))
 
     def switch(self, tier: Tier, on_progress: Progress) -> None:
         """Swap the weights for those of `tier`; every cache stays valid. Raises AppError as `load` does.
@@ -57,8 +65,10 @@ class Decoder:
         """
         if tier is self.tier:
             return
-        memory_check.check(self.config, tier, given_back_bytes=self.weights_bytes)
-        self._weights = tier_weights(self.folder, self.config, tier, on_progress)
+        mapped = self._device.type == "cpu" and self.tier is not Tier.INT8  # the system counts those pages as free
+        given_back_bytes = 0 if mapped else self.weights_bytes
+        memory_check.check(self.config, tier, self._device, given_back_bytes=given_back_bytes)
+        self._weights = _weights(self.folder, self.config, tier, self._device, on_progress)
         self.tier = tier
         self._unprepared = pending(self._weights)
 
@@ -81,7 +91,7 @@ class Decoder:
     @torch.inference_mode()
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         normed = functional.rms_norm(x, (self.config.hidden,), self._weights.norm, self.config.rms_eps)
-        return self._weights.head(normed).float()
+        return self._weights.head(normed).float().cpu()
 
     @torch.inference_mode()
     def _hidden(self, tokens: Sequence[int], cache: KvCache) -> torch.Tensor:
@@ -91,10 +101,16 @@ class Decoder:
         if self._unprepared:
             prepare(self._weights, _PREPARED_PER_TOKEN * len(tokens))
             self._unprepared = pending(self._weights)
-        x = self._weights.embedding(torch.tensor(tokens, dtype=torch.int64))
-        cache.reserve(cache.length + len(tokens))
-        mask = causal_mask(len(tokens), cache.length, cache.dtype)
+        x = self._weights.embedding(torch.tensor(tokens, dtype=torch.int64, device=self._device))
+        cache.reserve(cache.length + len(tokens), self._device)
+        mask = causal_mask(len(tokens), cache.length, cache.dtype, self._device)
         for index, layer in enumerate(self._weights.layers):
             self._block(x, layer, cache.layer(index), cache.length, mask)
         cache.commit(tokens)
         return x
+
+
+def _weights(folder: Path, config: ModelConfig, tier: Tier, device: torch.device, on_progress: Progress) -> Weights:
+    if device.type == "cpu":
+        return tier_weights(folder, config, tier, on_progress)
+    return gpu_weights(folder, config, tier, device, on_progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psutil
+import torch
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
@@ -25,12 +26,19 @@ def required_bytes(config: ModelConfig, tier: Tier) -> int:
     return int(weights) + _WORKING_BYTES
 
 
-def check(config: ModelConfig, tier: Tier, *, given_back_bytes: int = 0) -> None:
+def free_bytes(device: torch.device) -> int:
+    """Bytes that can still be taken: of the machine's memory, or of the GPU's."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def check(config: ModelConfig, tier: Tier, device: torch.device, *, given_back_bytes: int = 0) -> None:
     """Raise AppError OUT_OF_MEMORY, with the figures and the largest tier that fits, when `tier` does not.
 
     `given_back_bytes` is what this process will free by loading (the weights it holds now).
     """
-    available = psutil.virtual_memory().available + given_back_bytes
+    available = free_bytes(device) + given_back_bytes
     needed = required_bytes(config, tier)
     if needed <= available:
         return

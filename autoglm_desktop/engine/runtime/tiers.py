@@ -16,6 +16,7 @@ from autoglm_desktop.core.precision import Tier
 from .calibrate import Calibration, Hessians, calibration_sequences
 from .config import ModelConfig
 from .kernels import DenseLinear, Linear
+from .kernels_gpu import gpu_linear
 from .kernels_int4 import GROUP, Int4Linear, layout, pack
 from .kernels_int8 import Int8Linear
 from .quantize import Int8, to_int4, to_int8
@@ -29,14 +30,26 @@ from .weights import (
     Weights,
     build_layer,
     dense_linear,
-    dense_weights,
+    master_weights,
 )
 
 _HEAD_PART_WEIGHTS = 1 << 24
 
 
+def dense_weights(folder: Path, config: ModelConfig, dtype: torch.dtype, on_progress: Progress) -> Weights:
+    """The master's weights on the CPU in `dtype`: mapped without a copy where the file has that type."""
+    tensors = DecoderTensors(Master(folder), config, dtype=dtype)
+    return master_weights(tensors, partial(dense_linear, tensors), on_progress)
+
+
+def gpu_weights(folder: Path, config: ModelConfig, tier: Tier, device: torch.device, on_progress: Progress) -> Weights:
+    """The weights of a folder in `tier` on a GPU, rounded there. Raises AppError as `Master` does."""
+    tensors = DecoderTensors(Master(folder), config, device=device)
+    return master_weights(tensors, lambda name: gpu_linear(tier, name, dense_linear(tensors, name)), on_progress)
+
+
 def tier_weights(folder: Path, config: ModelConfig, tier: Tier, on_progress: Progress) -> Weights:
-    """The weights of a folder in `tier`; makes the tier's file when it is not there yet.
+    """The weights of a folder in `tier` on the CPU; makes the tier's file when it is not there yet.
 
     Raises AppError: as `Master`, and DISK_FULL or NOT_WRITABLE when the file cannot be made.
     """

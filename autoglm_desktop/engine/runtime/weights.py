@@ -113,11 +113,19 @@ class Master:
 class DecoderTensors:
     """The master's tensors by their part in a decoder, whatever they are called in the file."""
 
-    def __init__(self, master: Master, config: ModelConfig, dtype: torch.dtype = torch.bfloat16) -> None:
-        self.master, self.config, self.dtype = master, config, dtype
+    def __init__(
+        self,
+        master: Master,
+        config: ModelConfig,
+        *,
+        dtype: torch.dtype = torch.bfloat16,
+        device: torch.device | None = None,
+    ) -> None:
+        self.master, self.config = master, config
+        self._dtype, self._device = dtype, device
 
     def _get(self, name: str, *shape: int) -> torch.Tensor:
-        return self.master.get(name, shape).to(self.dtype)
+        return self.master.get(name, shape).to(self._device, self._dtype)
 
     def embedding(self) -> torch.Tensor:
         """[vocab, hidden]."""
@@ -131,7 +139,7 @@ class DecoderTensors:
 
     def norm(self, name: str, size: int) -> torch.Tensor:
         """A norm's weight in float32, by its name in the file without ``.weight``."""
-        return self.master.get(f"{name}.weight", (size,)).float()
+        return self.master.get(f"{name}.weight", (size,)).to(self._device, torch.float32)
 
     def weight(self, name: str) -> torch.Tensor:
         """The matrix of the product `name`: ``qkv.3 output.3 gate_up.3 down.3 head``; fused ones are stacked."""
@@ -196,15 +204,14 @@ def dense_linear(tensors: DecoderTensors, name: str) -> DenseLinear:
     return DenseLinear(tensors.weight(name), tensors.bias(name))
 
 
-def dense_weights(folder: Path, config: ModelConfig, dtype: torch.dtype, on_progress: Progress) -> Weights:
-    """All weights straight from the master, in `dtype` (mapped without a copy where the file has that type)."""
-    tensors = DecoderTensors(Master(folder), config, dtype)
-    embedding = tensors.embedding()
+def master_weights(tensors: DecoderTensors, linear: Callable[[str], Linear], on_progress: Progress) -> Weights:
+    """All weights straight from the master, the products made by `linear`; a tied head shares the embedding."""
+    config, embedding = tensors.config, tensors.embedding()
     layers = []
     for index in range(config.n_layers):
-        layers.append(build_layer(tensors, index, lambda name: dense_linear(tensors, name)))
+        layers.append(build_layer(tensors, index, linear))
         on_progress((index + 1) / config.n_layers)
-    head = DenseLinear(embedding) if config.tie_embeddings else dense_linear(tensors, "head")
+    head = DenseLinear(embedding) if config.tie_embeddings else linear("head")
     return Weights(Embedding(embedding), tuple(layers), tensors.norm("model.norm", config.hidden), head)
 
 
