@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import psutil
 
@@ -22,6 +22,9 @@ from autoglm_desktop.engine import environment
 
 from .contestant import Contestant
 
+if TYPE_CHECKING:
+    from .ours import Ours
+
 Reply = dict[str, Any]
 
 
@@ -29,7 +32,6 @@ class Worker:
     """Carries out requests on one contestant."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
         began_s = time.perf_counter()
         self._contestant = _load(options)
         self._load_s = time.perf_counter() - began_s
@@ -58,12 +60,10 @@ class Worker:
         return {"seconds": seconds, "kv_kept": kept}
 
     def quality(self) -> Reply:
-        from autoglm_desktop.engine.runtime.quality import measure
-
-        quality = measure(self._options.model, Tier(self._options.tier))
+        quality = self._ours().quality()
         return {"ppl": quality.ppl, "kl": quality.kl}
 
-    def _ours(self) -> Any:
+    def _ours(self) -> Ours:
         from .ours import Ours
 
         assert isinstance(self._contestant, Ours), "only our decoder can do this"
