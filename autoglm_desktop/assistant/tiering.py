@@ -36,7 +36,10 @@ class BatteryReading:
 def read_battery() -> BatteryReading | None:
     """None on a computer without a battery, or where the platform tells nothing about it."""
     sensors = getattr(psutil, "sensors_battery", None)  # not on every platform
-    found = sensors() if sensors is not None else None
+    try:
+        found = sensors() if sensors is not None else None
+    except OSError:  # a container without the kernel's list of power supplies
+        found = None
     if found is None:
         return None
     return BatteryReading(percent=float(found.percent), plugged=found.power_plugged is not False)

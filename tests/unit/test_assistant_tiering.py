@@ -65,3 +65,11 @@ def test_the_platform_s_reading(found: object, reading: BatteryReading | None, m
 def test_a_platform_that_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(psutil, "sensors_battery", raising=False)
     assert read_battery() is None
+
+
+def test_a_container_without_power_supplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise FileNotFoundError("/sys/class/power_supply")
+
+    monkeypatch.setattr(psutil, "sensors_battery", missing, raising=False)
+    assert read_battery() is None
