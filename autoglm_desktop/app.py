@@ -88,6 +88,7 @@ def run_window(argv: Sequence[str] = (), *, on_shown: Callable[[Shell], None] | 
     `on_shown` gets the window once it is shown, on the GUI thread: for programs that measure it or take its picture.
     """
     arguments = parse(argv)
+    logging.getLogger().addHandler(logging.NullHandler())  # until the log is open nothing goes to stderr
     try:
         with ExitStack() as closing:
             lock = _take_lock(arguments.data_dir)

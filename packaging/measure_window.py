@@ -88,7 +88,8 @@ def one_run(display: str, model_id: str) -> dict[str, float]:
         (data_dir / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
         fill(data_dir)
         environment = os.environ | {"DISPLAY": display, "AUTOGLM_STARTED_NS": str(time.monotonic_ns())}
-        environment.pop("QT_QPA_PLATFORM", None)
+        for name in ("QT_QPA_PLATFORM", "PYTHONDONTWRITEBYTECODE"):  # a start reads compiled modules
+            environment.pop(name, None)
         command = [sys.executable, __file__, "--child", str(data_dir)]
         subprocess.run(command, env=environment, check=True, timeout=300)
         measured: dict[str, float] = json.loads((data_dir / "measured.json").read_text(encoding="utf-8"))
