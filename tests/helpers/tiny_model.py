@@ -115,8 +115,10 @@ class TinyDecoder:
         self.weights_bytes = 1000
         self.forwarded: list[list[int]] = []
         self.switched_to: list[Tier] = []
+        self.before_switch: Callable[[], None] = lambda: None
 
     def switch(self, tier: Tier, on_progress: ProgressSink) -> None:
+        self.before_switch()
         on_progress(1.0)
         self.tier = tier
         self.switched_to.append(tier)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
     FinishReason,
     Memory,
@@ -21,6 +21,7 @@ from autoglm_desktop.core.events import (
     TurnEvent,
     Usage,
 )
+from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime.contracts import Cache
@@ -56,21 +57,33 @@ class Stage:
     events: list[TurnEvent] = field(default_factory=list)
     cancelled: Callable[[], bool] = lambda: False
     tiers: list[Tier | None] = field(default_factory=list)
+    refused: list[ErrorReport] = field(default_factory=list)
+    switch_failure: AppError | None = None
+    switch_cancelled: bool = False
 
     def run(self, request: TurnRequest) -> tuple[FinishReason, Usage]:
         self.events.clear()
         model = LoadedModel(REF, self.bundle, self.decoder, self.pool)
         ports = TurnPorts(
             emit=self.events.append,
-            cancelled=self.cancelled,
+            cancelled=self._is_cancelled,
             take_tier=lambda: self.tiers.pop(0) if self.tiers else None,
             switch=self._switch,
+            refuse=self.refused.append,
             memory=lambda: Memory(1, 2, 3),
         )
         turn = Turn(request, model, ports, load_s=0.5)
         return turn.run(), turn.usage()
 
-    def _switch(self, tier: Tier) -> float:
+    def _is_cancelled(self) -> bool:
+        return self.cancelled()
+
+    def _switch(self, tier: Tier) -> float | None:
+        if self.switch_failure is not None:
+            raise self.switch_failure
+        if self.switch_cancelled:
+            self.cancelled = lambda: True
+            return None
         self.decoder.switch(tier, lambda _: None)
         return 0.25
 
@@ -278,6 +291,33 @@ def test_a_tier_changes_between_two_tokens_and_keeps_the_cache(stage_of: Callabl
     assert usage.tier is Tier.INT4
     assert switches == [TierSwitched("t1", Tier.INT8, Tier.INT4, 0.25, usage.prompt_tokens + 2)]
     assert sum(len(step) for step in stage.decoder.forwarded) == usage.prompt_tokens + 5  # nothing twice
+
+
+NO_MEMORY = AppError(ErrorCode.OUT_OF_MEMORY, msg("Too large."), msg("Use INT4."), suggested_tier=Tier.INT4.value)
+
+
+def test_a_tier_that_cannot_be_had_does_not_cost_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.tiers, stage.switch_failure = [None, None, None, Tier.FP16], NO_MEMORY
+    reason, usage = stage.run(asking("hello"))
+    assert (reason, stage.text, usage.tier) == (FinishReason.STOP, "hello", Tier.INT8)
+    assert stage.refused == [NO_MEMORY.report]
+
+
+def test_a_tier_that_was_asked_for_from_the_start_is_not_replaced(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.switch_failure = NO_MEMORY
+    with pytest.raises(AppError, match="Too large"):
+        stage.run(asking("hello", tier=Tier.FP16))
+
+
+@pytest.mark.parametrize("tiers", [[Tier.FP16], [None, None, None, Tier.FP16]])
+def test_cancel_while_a_tier_is_made(stage_of: Callable[..., Stage], tiers: list[Tier | None]) -> None:
+    stage = stage_of()
+    stage.tiers, stage.switch_cancelled = tiers, True
+    reason, usage = stage.run(asking("hello"))
+    assert (reason, usage.tier) == (FinishReason.CANCELLED, Tier.INT8)
+    assert not any(isinstance(e, TierSwitched) for e in stage.events)
 
 
 def test_a_turn_in_another_tier_switches_first(stage_of: Callable[..., Stage]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
     FinishReason,
     Memory,
@@ -55,8 +55,10 @@ class TurnPorts:
     cancelled: Callable[[], bool]
     take_tier: Callable[[], Tier | None]
     """The tier that the user changed to since the last call, or None."""
-    switch: Callable[[Tier], float]
-    """Change the tier; returns the seconds that it took. Raises AppError."""
+    switch: Callable[[Tier], float | None]
+    """Change the tier; the seconds that it took, or None when the turn was cancelled meanwhile. Raises AppError."""
+    refuse: Callable[[ErrorReport], None]
+    """Tell why a change of tier was not made; the turn goes on without it."""
     memory: Callable[[], Memory]
 
 
@@ -232,21 +234,25 @@ class Turn:
 
     def _start_tier(self, cache: Cache) -> None:
         """Begin in the tier of the request, or in the one that was chosen since. Counts as loading."""
-        seconds = self._switch(self._ports.take_tier() or self._request.tier, cache)
+        seconds = self._switch(self._ports.take_tier() or self._request.tier, cache) or 0.0
         self._load_s += seconds
         self._measures.began_s += seconds
 
     def _switch_if_asked(self, cache: Cache) -> bool:
+        """A tier that cannot be had does not cost the answer: it goes on in the old one."""
         new = self._ports.take_tier()
-        return new is not None and self._switch(new, cache) > 0
+        try:
+            return new is not None and self._switch(new, cache) is not None
+        except AppError as error:
+            self._ports.refuse(error.report)
+            return True
 
-    def _switch(self, new: Tier, cache: Cache) -> float:
-        """Seconds that it took; 0 when the tier is the same."""
+    def _switch(self, new: Tier, cache: Cache) -> float | None:
+        """Seconds that it took; None when nothing changed."""
         old = self._decoder.tier
-        if new is old:
-            return 0.0
-        seconds = self._ports.switch(new)
-        self._ports.emit(TierSwitched(self._request.turn_id, old, new, seconds, cache.length))
+        seconds = None if new is old else self._ports.switch(new)
+        if seconds is not None:
+            self._ports.emit(TierSwitched(self._request.turn_id, old, new, seconds, cache.length))
         return seconds
 
 
