@@ -13,7 +13,7 @@ from .kernels_int4 import GROUP, ROW_MULTIPLE
 _LEVELS = 15
 _SHRINK = (1.0, 0.92, 0.84)
 """How far the two ends of a group's range are drawn in when its grid is searched."""
-_DAMPING = 0.05
+_DAMPING = 0.2
 """Part of the Hessian's mean diagonal that is added to it: calibration texts are short."""
 _HESSIAN_BLOCK = 1280
 """Longest run of columns whose errors are compensated together: the work grows with the square of it."""
@@ -59,7 +59,7 @@ def to_int8(weight: torch.Tensor) -> Int8:
     for rows in rows_at_a_time(weight.shape):
         part = weight[rows].float()
         scale = _bf16_above(part.abs().amax(dim=1) / 127).clamp_min_(torch.finfo(torch.bfloat16).tiny)
-        levels[rows] = part.div_(scale.unsqueeze(1)).round_().to(torch.int8)
+        levels[rows] = part.div(scale.unsqueeze(1)).round_().to(torch.int8)
         scales[rows] = scale
     return Int8(levels, scales)
 
@@ -96,7 +96,7 @@ class _Compensated:
     """The rounding of one block, column by column. Works on the transposed weight: columns lie together in memory."""
 
     def __init__(self, weight: torch.Tensor, hessian: torch.Tensor | None) -> None:
-        self._work = weight.float().t().contiguous()
+        self._work = weight.t().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         self._importance = torch.ones(self._work.shape[0]) if hessian is None else hessian.diagonal()
         self._spread = None if hessian is None else _spread(hessian)
 
@@ -169,6 +169,7 @@ def _spread(hessian: torch.Tensor) -> torch.Tensor:
 
 
 def _bf16_above(x: torch.Tensor) -> torch.Tensor:
-    """The nearest bf16 numbers, as float32, nudged up where rounding down would clip a row's peak."""
-    rounded = x.to(torch.bfloat16).float()
-    return torch.where(rounded < x, (rounded * (1 + 2**-7)).to(torch.bfloat16).float(), rounded)
+    """The smallest bf16 numbers that are not below `x` (which is not negative), as float32."""
+    rounded = x.to(torch.bfloat16)
+    next_up = (rounded.view(torch.int16) + 1).view(torch.bfloat16)
+    return torch.where(rounded.float() < x, next_up.float(), rounded.float())
