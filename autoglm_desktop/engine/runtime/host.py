@@ -203,6 +203,6 @@ def report_of(error: Exception) -> ErrorReport:
         msg(
             "The engine failed: {reason}.", reason=str(error).strip().splitlines()[0].rstrip(".") if str(error) else "?"
         ),
-        msg("Ask again. If it happens again, the details belong into a report of the error."),
+        msg("Ask again. If it happens again, report it with the details."),
         details,
     )
