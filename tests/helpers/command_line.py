@@ -43,14 +43,20 @@ def environment(data_dir: Path, changes: Mapping[str, str] | None = None) -> dic
     return kept | {"AUTOGLM_DATA_DIR": str(data_dir), "LANG": "C.UTF-8"} | dict(changes or {})
 
 
-def run(data_dir: Path, *arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
+def run(
+    data_dir: Path,
+    *arguments: str | Path,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    limit_s: float = LIMIT_S,
+) -> Done:
     """Run a command to its end; `env` changes the environment."""
     done = subprocess.run(
         command(*arguments),
         input=stdin,
         capture_output=True,
         env=environment(data_dir, env),
-        timeout=LIMIT_S,
+        timeout=limit_s,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr.decode())

@@ -14,12 +14,14 @@ pytestmark = pytest.mark.model
 SPEED = {"prefill_tok_s", "decode_tok_s", "ttft_cold_s", "ttft_warm_s", "load_s", "weights_mb", "rss_mb"}
 
 
+@pytest.mark.timeout(540)
 def test_every_tier_and_a_peer_in_one_run(shared_data_dir: Path) -> None:
     real_model(shared_data_dir, SMOLLM)
     done = run(
         shared_data_dir,
         *("bench", "--model", SMOLLM, "--tier", "int4", "--tier", "int8", "--peer", "llama.cpp", "--json"),
-        *("--prompt-tokens", "48", "--new-tokens", "12", "--history-tokens", "192", "--rounds", "2"),
+        *("--prompt-tokens", "48", "--new-tokens", "6", "--history-tokens", "128", "--rounds", "1"),
+        limit_s=500,
     )
     assert done.status == 0, done.err
     found = done.json
