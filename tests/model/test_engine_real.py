@@ -79,13 +79,13 @@ def test_the_second_turn_reuses_the_whole_first(client: EngineClient, shared_dat
 
 
 def test_sampled_answers_are_reused_too(client: EngineClient, shared_data_dir: Path) -> None:
-    """Sampling may choose other tokens for a text than the tokenizer would; most of the history stays usable."""
+    """Sampling chooses other tokens for a text than the tokenizer would, often so in Chinese."""
     talk = Talk(client, real_model(shared_data_dir, QWEN))
     held = 0
-    for text in ("讲一个关于猫的故事。", "再讲一个。"):
+    for text in ("讲一个关于猫的故事。", "再讲一个。", "And one about dogs."):
         usage = talk.ask(text, sampling=Sampling(temperature=1.0, seed=5))
-        assert usage.cached_tokens >= 0.9 * held
-        held = usage.prompt_tokens + usage.completion_tokens
+        assert usage.cached_tokens == held
+        held = usage.prompt_tokens + usage.completion_tokens - 1
 
 
 def test_a_seed_repeats_an_answer(client: EngineClient, shared_data_dir: Path) -> None:

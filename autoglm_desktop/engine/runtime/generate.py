@@ -24,6 +24,7 @@ from autoglm_desktop.core.messages import ModelRef, TurnRequest
 from autoglm_desktop.core.precision import Tier
 
 from .contracts import Cache, Decoder
+from .decoder import PREFILL_CHUNK_TOKENS
 from .prompt import TokenizerBundle
 from .sampling import Sampler, choose_seed
 from .sessions import SessionPool
@@ -33,8 +34,6 @@ from .thinking import Piece
 if TYPE_CHECKING:
     import torch
 
-PREFILL_CHUNK_TOKENS = 256
-"""Between two chunks a turn can be stopped; fewer tokens would waste the matrix products."""
 LEAST_ROOM_TOKENS = 64
 """A prompt must leave this much of the context for the answer (or all that was asked for, if that is less)."""
 
@@ -160,6 +159,7 @@ class Turn:
         self._talk_phase()
         while True:
             if self._ports.cancelled():
+                self._bundle.remember(cache.tokens)
                 return self._end(FinishReason.CANCELLED)
             token = sampler.pick(logits, self._ends if self._must_speak else ())
             self._must_speak = False
@@ -168,6 +168,7 @@ class Turn:
             step, reason = self._accept(token)
             reason = reason or self._limit(cache.length + len(step))
             if reason is not None:
+                self._bundle.remember([*cache.tokens, *step])
                 return self._end(reason)
             if self._switch_if_asked(cache):
                 self._talk_phase()

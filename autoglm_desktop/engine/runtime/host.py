@@ -149,6 +149,7 @@ class EngineHost:
     def _forget(self) -> None:
         if self._model is not None:
             self._model.pool.clear()
+            self._model.bundle.forget()
             gc.collect()
         self._tell(EngineState.READY)
 
