@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoglm_desktop.engine.runtime.kernels_int4 import GROUP, layout, pack
+from autoglm_desktop.engine.runtime.mapped import MappedFile
 from autoglm_desktop.engine.runtime.quantize import to_int4, to_int8
-from autoglm_desktop.engine.runtime.tier_file import TierFile, TierWriter
+from autoglm_desktop.engine.runtime.tier_file import TierWriter
 
 
 @st.composite
@@ -104,7 +105,7 @@ def test_what_is_written_piece_by_piece_is_read_back(described: list[tuple[list[
             for name, tensor in tensors.items():
                 writer.add(name, tensor)
             writer.finish()
-        file = TierFile(path)
+        file = MappedFile(path)
         for name, tensor in tensors.items():
             assert torch.equal(file.get(name), tensor)
             assert file.get(name).dtype is tensor.dtype

@@ -16,24 +16,34 @@ from .weights import PARTS, DecoderTensors, Embedding, Layer
 
 _SEQUENCE_TOKENS = 512
 
-Hessians = dict[str, torch.Tensor]
-"""By part of a layer (``qkv output gate_up down``): the sum of x xᵀ over its inputs, float32 [in, in]."""
-
 
 @dataclass(slots=True)
+class Inputs:
+    """What a product saw: the largest value in each column [in], and the sum of x xᵀ, float32 [in, in], if asked."""
+
+    peak: torch.Tensor
+    hessian: torch.Tensor | None
+
+    def add(self, x: torch.Tensor) -> None:
+        """Count the rows of `x` [n, in] float32."""
+        self.peak = torch.maximum(self.peak, x.abs().amax(dim=0))
+        if self.hessian is not None:
+            self.hessian.addmm_(x.t(), x)
+
+
+@dataclass(frozen=True, slots=True)
 class _Observed:
-    """A product that also sums up its inputs."""
+    """A product that also tells what it saw."""
 
     linear: Linear
-    total: torch.Tensor
+    seen: Inputs
 
     @property
     def nbytes(self) -> int:
         return self.linear.nbytes
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        inputs = x.float()
-        self.total.addmm_(inputs.t(), inputs)
+        self.seen.add(x.float())
         return self.linear(x)
 
 
@@ -46,21 +56,32 @@ class Calibration:
         embedding = Embedding(tensors.embedding())
         self._states = [embedding(torch.tensor(tokens)) for tokens in sequences]
 
-    def observe(self, layer: Layer) -> Hessians:
-        """Measure the inputs of the next layer's products; empty without a text."""
+    def observe(self, layer: Layer, *, hessians: bool) -> dict[str, Inputs]:
+        """What the next layer's products see, by their names in `PARTS`; empty without a text."""
         if not self._states:
             return {}
         c = self._config
         widths = {"qkv": c.hidden, "output": c.q_size, "gate_up": c.hidden, "down": c.intermediate}
-        seen = {part: _Observed(getattr(layer, part), torch.zeros((widths[part],) * 2)) for part in PARTS}
+        seen = {
+            part: Inputs(torch.zeros(width), torch.zeros((width, width)) if hessians else None)
+            for part, width in widths.items()
+        }
+        observed = layer.with_linears({part: _Observed(getattr(layer, part), seen[part]) for part in PARTS})
         for state in self._states:
-            self._pass(state.clone(), layer.with_linears(seen))
-        return {part: observed.total for part, observed in seen.items()}
+            self._pass(state.clone(), observed)
+        return seen
 
     def advance(self, layer: Layer) -> None:
         """Go on behind this layer: given rounded, later ones see, and make up for, what rounding changed."""
         for state in self._states:
             self._pass(state, layer)
+
+    def head_peak(self, norm: torch.Tensor) -> torch.Tensor | None:
+        """The largest value in each column [hidden] that the head sees behind `norm`; None without a text."""
+        if not self._states:
+            return None
+        size, eps = self._config.hidden, self._config.rms_eps
+        return torch.cat([torch.nn.functional.rms_norm(x, (size,), norm, eps) for x in self._states]).abs().amax(dim=0)
 
     def _pass(self, state: torch.Tensor, layer: Layer) -> None:
         n, c = state.shape[0], self._config

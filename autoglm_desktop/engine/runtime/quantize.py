@@ -15,6 +15,8 @@ _SHRINK = (1.0, 0.92, 0.84)
 """How far the two ends of a group's range are drawn in when its grid is searched."""
 _DAMPING = 0.2
 """Part of the Hessian's mean diagonal that is added to it: calibration texts are short."""
+_MIGRATION = 0.65
+"""SmoothQuant's α: 0.35, 0.5, 0.65 and 0.8 gave divergences of 0.028, 0.018, 0.016 and 0.020 on the 135 M model."""
 _HESSIAN_BLOCK = 1280
 """Longest run of columns whose errors are compensated together: the work grows with the square of it."""
 
@@ -53,11 +55,26 @@ class Int4:
         return Int4(pad(self.levels, (0, 0, 0, missing)), pad(self.scale, (0, missing)), pad(self.zero, (0, missing)))
 
 
-def to_int8(weight: torch.Tensor) -> Int8:
-    """Round to the nearest of 255 levels a row. |W - Ŵ| ≤ scale / 2, and scale ≤ peak of the row / 127 · (1 + 2⁻⁷)."""
+def smoothing(weight: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
+    """Factors [columns] that make 8-bit activations fit: multiply the weight's columns, divide the inputs by them.
+
+    `peak` [columns] is the largest input seen in each column. Outlying columns lose some of their size to the weights,
+    whose rows have scales of their own (SmoothQuant, arXiv 2211.10438, eq. 4).
+    """
+    floor = torch.finfo(torch.bfloat16).eps
+    inputs, weights = peak.float(), weight.abs().amax(dim=0).float()
+    inputs, weights = inputs / inputs.max() + floor, weights / weights.max() + floor
+    return inputs**_MIGRATION / weights ** (1 - _MIGRATION)
+
+
+def to_int8(weight: torch.Tensor, factors: torch.Tensor | None = None) -> Int8:
+    """Round to the nearest of 255 levels a row, after multiplying the columns by `factors`.
+
+    |W - Ŵ| ≤ scale / 2, and scale ≤ peak of the row / 127 · (1 + 2⁻⁷).
+    """
     levels, scales = torch.empty(weight.shape, dtype=torch.int8), torch.empty(weight.shape[0])
     for rows in rows_at_a_time(weight.shape):
-        part = weight[rows].float()
+        part = weight[rows].float() if factors is None else weight[rows].float() * factors
         scale = _bf16_above(part.abs().amax(dim=1) / 127).clamp_min_(torch.finfo(torch.bfloat16).tiny)
         levels[rows] = part.div(scale.unsqueeze(1)).round_().to(torch.int8)
         scales[rows] = scale

@@ -13,32 +13,18 @@ from typing import BinaryIO
 
 import torch
 from filelock import FileLock
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier
 
+from .mapped import MappedFile
+
 _LOG = logging.getLogger(__name__)
-PACKING_VERSION = 1
+PACKING_VERSION = 2
 _ALIGNMENT = 64
 _DTYPES = {torch.int8: "I8", torch.uint8: "U8", torch.bfloat16: "BF16", torch.float32: "F32"}
-
-
-class TierFile:
-    """Tensors of a packed file, memory-mapped."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises SafetensorError or OSError when the file is absent, truncated or damaged."""
-        self._file = safe_open(path, framework="pt")
-        self._names = set(self._file.keys())  # type: ignore[no-untyped-call]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
-
-    def get(self, name: str) -> torch.Tensor:
-        tensor: torch.Tensor = self._file.get_tensor(name)  # type: ignore[no-untyped-call]
-        return tensor
 
 
 class TierWriter:
@@ -73,7 +59,7 @@ class TierWriter:
 
 def open_or_make(
     folder: Path, tier: Tier, kind: str, masters: list[Path], make: Callable[[BinaryIO], None]
-) -> TierFile:
+) -> MappedFile:
     """The packed file of `tier` for the weights in `masters`; `make` writes it where there is none that can be read.
 
     `kind` names what else the content depends on (the order that this processor's kernels want). Made once: under a
@@ -91,7 +77,7 @@ def open_or_make(
                 return opened
             _write(path, make)
             _remove_stale(path, tier)
-            return TierFile(path)
+            return MappedFile(path)
     except OSError as error:
         raise _cannot_write(home, error) from error
 
@@ -114,11 +100,11 @@ def content_hash(home: Path, masters: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _try_open(path: Path) -> TierFile | None:
+def _try_open(path: Path) -> MappedFile | None:
     if not path.exists():
         return None
     try:
-        return TierFile(path)
+        return MappedFile(path)
     except (SafetensorError, OSError) as error:
         _LOG.warning("%s is damaged and is made again: %s", path.name, error)
         path.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,18 +12,20 @@ import torch
 
 from autoglm_desktop.core.precision import Tier
 
-from .calibrate import Calibration, Hessians, calibration_sequences
+from .calibrate import Calibration, calibration_sequences
 from .config import ModelConfig
 from .kernels import DenseLinear, Linear
 from .kernels_gpu import gpu_linear
 from .kernels_int4 import GROUP, Int4Linear, layout, pack
 from .kernels_int8 import Int8Linear
-from .quantize import Int8, to_int4, to_int8
-from .tier_file import TierFile, TierWriter, open_or_make
+from .mapped import MappedFile
+from .quantize import Int8, smoothing, to_int4, to_int8
+from .tier_file import TierWriter, open_or_make
 from .weights import (
     PARTS,
     DecoderTensors,
     Embedding,
+    Layer,
     Master,
     Progress,
     Weights,
@@ -59,10 +60,10 @@ def tier_weights(folder: Path, config: ModelConfig, tier: Tier, on_progress: Pro
     tensors = DecoderTensors(master, config)
     kind = layout().name if tier is Tier.INT4 else "rows"
     file = open_or_make(folder, tier, kind, master.files, lambda out: _pack(out, tensors, tier, on_progress))
-    layers = tuple(build_layer(tensors, i, partial(_packed_linear, file, tensors)) for i in range(config.n_layers))
+    layers = tuple(_packed_layer(file, tensors, index) for index in range(config.n_layers))
     on_progress(1.0)
     embedding = Embedding(file.get("embedding.q8"), file.get("embedding.s"))
-    return Weights(embedding, layers, tensors.norm("model.norm", config.hidden), _head(file))
+    return Weights(embedding, layers, file.get("norm"), _head(file))
 
 
 def prepare(weights: Weights, at_most: int | None = None) -> None:
@@ -105,15 +106,21 @@ def _int8_parts(weights: Weights) -> list[Int8Linear]:
     return found
 
 
-def _head(file: TierFile) -> RowParts:
-    name = "head" if "head.q8" in file else "embedding"
-    levels, scale = file.get(f"{name}.q8"), file.get(f"{name}.s")
+def _head(file: MappedFile) -> RowParts:
+    levels, scale = file.get("head.q8"), file.get("head.s")
     step = max(1, _HEAD_PART_WEIGHTS // levels.shape[1])
     starts = range(0, levels.shape[0], step)
     return RowParts(tuple(Int8Linear(levels[i : i + step], scale[i : i + step]) for i in starts))
 
 
-def _packed_linear(file: TierFile, tensors: DecoderTensors, name: str) -> Linear:
+def _packed_layer(file: MappedFile, tensors: DecoderTensors, index: int) -> Layer:
+    layer = build_layer(tensors, index, partial(_packed_linear, file, tensors))
+    if f"mlp_norm.{index}" not in file:
+        return layer
+    return replace(layer, attention_norm=file.get(f"attention_norm.{index}"), mlp_norm=file.get(f"mlp_norm.{index}"))
+
+
+def _packed_linear(file: MappedFile, tensors: DecoderTensors, name: str) -> Linear:
     bias = tensors.bias(name)
     if f"{name}.q8" in file:
         return Int8Linear(file.get(f"{name}.q8"), file.get(f"{name}.s"), None if bias is None else bias.float())
@@ -123,47 +130,75 @@ def _packed_linear(file: TierFile, tensors: DecoderTensors, name: str) -> Linear
 def _pack(out: BinaryIO, tensors: DecoderTensors, tier: Tier, on_progress: Progress) -> None:
     """Write the file of a tier, layer by layer."""
     config = tensors.config
-    writer = TierWriter(out, 2 * (len(PARTS) * config.n_layers + 2))
-    _add_int8(writer, "embedding", to_int8(tensors.embedding()))
-    if not config.tie_embeddings:
-        _add_int8(writer, "head", to_int8(tensors.head()))
-    steps = _int4_layers(writer, tensors) if tier is Tier.INT4 else _int8_layers(writer, tensors)
-    for index in steps:
-        on_progress((index + 1) / (config.n_layers + 1))
+    writer = TierWriter(out, 2 * (len(PARTS) + 1) * config.n_layers + 5)
+    with torch.inference_mode():
+        sequences = calibration_sequences(tensors.master.folder, config.context_tokens)
+        calibration = Calibration(tensors, sequences)
+        for index in range(config.n_layers):
+            layer = build_layer(tensors, index, partial(dense_linear, tensors))
+            step = _pack_int4 if tier is Tier.INT4 else _pack_int8
+            step(writer, calibration, index, layer)
+            on_progress((index + 1) / (config.n_layers + 1))
+        _pack_ends(writer, tensors, calibration)
     writer.finish()
 
 
-def _int8_layers(writer: TierWriter, tensors: DecoderTensors) -> Iterator[int]:
-    for index in range(tensors.config.n_layers):
-        for part in PARTS:
-            _add_int8(writer, f"{part}.{index}", to_int8(tensors.weight(f"{part}.{index}")))
-        yield index
+def _pack_ends(writer: TierWriter, tensors: DecoderTensors, calibration: Calibration) -> None:
+    """The embedding, and the final norm and the head, whose columns are smoothed."""
+    _add_int8(writer, "embedding", to_int8(tensors.embedding()))
+    norm, head = tensors.norm("model.norm", tensors.config.hidden), tensors.head()
+    peak = calibration.head_peak(norm)
+    factors = torch.ones_like(norm) if peak is None else smoothing(head, peak)
+    _add_int8(writer, "head", to_int8(head, factors))
+    writer.add("norm", norm / factors)
 
 
-def _int4_layers(writer: TierWriter, tensors: DecoderTensors) -> Iterator[int]:
-    """Each layer is rounded for the inputs that it sees behind the layers already rounded."""
-    with torch.inference_mode():
-        calibration = Calibration(tensors, calibration_sequences(tensors.master.folder, tensors.config.context_tokens))
-        for index in range(tensors.config.n_layers):
-            layer = build_layer(tensors, index, partial(dense_linear, tensors))
-            hessians = calibration.observe(layer)
-            rounded = {part: _round(writer, f"{part}.{index}", getattr(layer, part), hessians) for part in PARTS}
-            calibration.advance(layer.with_linears(rounded))
-            yield index
+def _pack_int8(writer: TierWriter, calibration: Calibration, index: int, layer: Layer) -> None:
+    """Activations will be 8-bit too: what the products see is smoothed by the norms, and by the rows before `down`."""
+    seen = calibration.observe(layer, hessians=False)
+    calibration.advance(layer)
+    weights = {part: _dense(getattr(layer, part)).weight for part in PARTS}
+    factors = {part: smoothing(weights[part], inputs.peak) for part, inputs in seen.items()}
+    ones = torch.ones_like
+    attention, mlp = (factors.get(part, ones(layer.mlp_norm)) for part in ("qkv", "gate_up"))
+    down = factors.get("down", torch.ones(weights["down"].shape[1]))
+    _add_int8(writer, f"qkv.{index}", to_int8(weights["qkv"], attention))
+    _add_int8(writer, f"output.{index}", to_int8(weights["output"]))
+    gate_up = weights["gate_up"].to(torch.float32, copy=True)
+    gate_up[down.numel() :] /= down.unsqueeze(1)
+    _add_int8(writer, f"gate_up.{index}", to_int8(gate_up, mlp))
+    _add_int8(writer, f"down.{index}", to_int8(weights["down"], down))
+    writer.add(f"attention_norm.{index}", layer.attention_norm / attention)
+    writer.add(f"mlp_norm.{index}", layer.mlp_norm / mlp)
 
 
-def _round(writer: TierWriter, name: str, linear: DenseLinear, hessians: Hessians) -> DenseLinear:
-    """Pack one product; returns it with the weights that it then has."""
-    weight = linear.weight
+def _pack_int4(writer: TierWriter, calibration: Calibration, index: int, layer: Layer) -> None:
+    """Rounded for the inputs that the layer sees behind the layers already rounded."""
+    seen = calibration.observe(layer, hessians=True)
+    rounded: dict[str, Linear] = {}
+    for part in PARTS:
+        dense, inputs = _dense(getattr(layer, part)), seen.get(part)
+        weight = _round(writer, f"{part}.{index}", dense.weight, inputs.hessian if inputs else None)
+        rounded[part] = replace(dense, weight=weight.to(dense.weight.dtype))
+    calibration.advance(layer.with_linears(rounded))
+
+
+def _round(writer: TierWriter, name: str, weight: torch.Tensor, hessian: torch.Tensor | None) -> torch.Tensor:
+    """Pack one product in 4 bits, or in 8 where groups do not fit; returns the weights that it then has."""
     if weight.shape[1] % GROUP:
         int8 = to_int8(weight)
         _add_int8(writer, name, int8)
-        return replace(linear, weight=int8.dequantize().to(weight.dtype))
-    int4 = to_int4(weight, hessians.get(name.partition(".")[0]))
+        return int8.dequantize()
+    int4 = to_int4(weight, hessian)
     padded = int4.padded()
     writer.add(f"{name}.q4", pack(padded.levels, layout()))
     writer.add(f"{name}.sz", torch.stack((padded.scale, padded.zero), dim=-1))
-    return replace(linear, weight=int4.dequantize().to(weight.dtype))
+    return int4.dequantize()
+
+
+def _dense(linear: Linear) -> DenseLinear:
+    assert isinstance(linear, DenseLinear), "tiers are packed from the master's own weights"
+    return linear
 
 
 def _add_int8(writer: TierWriter, name: str, packed: Int8) -> None:

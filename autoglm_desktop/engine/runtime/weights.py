@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 
 from .config import ModelConfig
 from .kernels import DenseLinear, Linear, fuse
+from .mapped import MappedFile
 
 Progress = Callable[[float], None]
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -89,13 +90,13 @@ class Master:
         """
         self.folder = folder
         self.files = checkpoint_files(folder)
-        self._where: dict[str, safe_open] = {}
+        self._where: dict[str, MappedFile] = {}
         for path in self.files:
             try:
-                opened = safe_open(path, framework="pt")
-                self._where.update(dict.fromkeys(opened.keys(), opened))  # type: ignore[no-untyped-call]
+                opened = MappedFile(path)
             except (SafetensorError, OSError) as error:
                 raise corrupt(path, str(error)) from error
+            self._where.update(dict.fromkeys(opened.names(), opened))
 
     def __contains__(self, name: str) -> bool:
         return name in self._where
@@ -104,7 +105,10 @@ class Master:
         """The tensor, mapped. Raises AppError WEIGHTS_CORRUPT when it is missing or of another shape."""
         if name not in self._where:
             raise corrupt(self.folder, f"{name} is missing")
-        tensor: torch.Tensor = self._where[name].get_tensor(name)  # type: ignore[no-untyped-call]
+        try:
+            tensor = self._where[name].get(name)
+        except SafetensorError as error:
+            raise corrupt(self.folder, str(error)) from error
         if tuple(tensor.shape) != shape or not tensor.is_floating_point():
             raise corrupt(self.folder, f"{name} is {tensor.dtype} {tuple(tensor.shape)}, expected {shape}")
         return tensor
