@@ -28,6 +28,12 @@ class Layout:
     kernel: bool = True
 
     @property
+    def places(self) -> tuple[slice, slice]:
+        """Which rows of a block the low halves of its bytes hold, and which the high halves."""
+        half = self.block // 2
+        return (slice(0, None, 2), slice(1, None, 2)) if self.interleaved else (slice(0, half), slice(half, None))
+
+    @property
     def name(self) -> str:
         return f"{'pairs' if self.interleaved else 'halves'}{self.block}"
 
@@ -61,10 +67,11 @@ def pack(levels: torch.Tensor, order: Layout) -> torch.Tensor:
 def _levels(packed: torch.Tensor, order: Layout) -> torch.Tensor:
     """int8 [rows / block, columns, block] of levels minus 8."""
     rows, half_columns = packed.shape
-    half = order.block // 2
-    nibbles = packed.view(torch.int8).view(rows // order.block, 2 * half_columns, half).bitwise_xor(-0x78)
-    low, high = (nibbles << 4) >> 4, nibbles >> 4
-    return torch.stack((low, high), -1).flatten(-2) if order.interleaved else torch.cat((low, high), -1)
+    nibbles = packed.view(torch.int8).view(rows // order.block, 2 * half_columns, -1).bitwise_xor(-0x78)
+    levels = torch.empty((*nibbles.shape[:2], order.block), dtype=torch.int8)
+    low_place, high_place = order.places
+    levels[..., low_place], levels[..., high_place] = (nibbles << 4) >> 4, nibbles >> 4
+    return levels
 
 
 class Int4Linear:
@@ -99,21 +106,33 @@ class Int4Linear:
         return y
 
     def _unpacked(self, x: torch.Tensor) -> torch.Tensor:
+        """By the 16-bit product. The offsets of a group meet only the sum of its inputs: a product 32 times smaller."""
         rows, columns = self._packed.shape[0], 2 * self._packed.shape[1]
         y = torch.empty((x.shape[0], rows), dtype=torch.bfloat16)
+        sums = x.view(-1, columns // GROUP, GROUP).sum(-1)
         block = self._layout.block
         for blocks_part in rows_at_a_time((rows // block, columns * block)):
             part = slice(blocks_part.start * block, blocks_part.stop * block)
-            blocks = torch.matmul(x, self._dequantized(part))
-            y[:, part] = blocks.transpose(0, 1).flatten(1)
+            offsets = torch.mm(sums, self._scale_zero[:, part, 1])
+            y[:, part] = torch.addmm(offsets, x, self._scaled_levels(part))
         return y
 
-    def _dequantized(self, part: slice) -> torch.Tensor:
-        """bf16 [rows / block, columns, block] of the weights in some rows, in the scratch memory."""
-        levels = _levels(self._packed[part], self._layout)
-        count, columns, block = levels.shape
-        weights = SCRATCH.take(torch.bfloat16, levels.shape)
-        grouped = weights.view(count, columns // GROUP, GROUP, block)
-        scale_zero = self._scale_zero[:, part].view(columns // GROUP, count, 1, block, 2).transpose(0, 1)
-        torch.addcmul(scale_zero[..., 1], grouped.copy_(levels.view_as(grouped)), scale_zero[..., 0], out=grouped)
+    def _scaled_levels(self, part: slice) -> torch.Tensor:
+        """bf16 [columns, rows] of (level - 8) · scale for some rows, in the scratch memory.
+
+        Widening a nibble and moving it are separate passes: one pass that does both runs at a tenth of their speed.
+        """
+        packed = self._packed[part].view(torch.int8)
+        rows, columns, block = packed.shape[0], 2 * packed.shape[1], self._layout.block
+        signed, nibble = SCRATCH.take(torch.int8, (2, packed.numel())).unbind()
+        memory = SCRATCH.take(torch.bfloat16, (3, packed.numel()))
+        weights, wide = memory[:2].view(columns, rows), memory[2].view(rows // block, columns, block // 2)
+        places = weights.view(columns, rows // block, block).transpose(0, 1)
+        low_place, high_place = self._layout.places
+        torch.bitwise_xor(packed.reshape(-1), -0x78, out=signed)
+        torch.bitwise_right_shift(signed, 4, out=nibble)
+        places[..., high_place].copy_(wide.copy_(nibble.view_as(wide)))
+        signed.bitwise_left_shift_(4).bitwise_right_shift_(4)
+        places[..., low_place].copy_(wide.copy_(signed.view_as(wide)))
+        weights.view(columns // GROUP, GROUP, rows).mul_(self._scale_zero[:, None, part, 0].contiguous())
         return weights
