@@ -108,14 +108,14 @@ class Int4Linear:
     def _unpacked(self, x: torch.Tensor) -> torch.Tensor:
         """By the 16-bit product. The offsets of a group meet only the sum of its inputs: a product 32 times smaller."""
         rows, columns = self._packed.shape[0], 2 * self._packed.shape[1]
-        y = torch.empty((x.shape[0], rows), dtype=torch.bfloat16)
         sums = x.view(-1, columns // GROUP, GROUP).sum(-1)
         block = self._layout.block
+        ys = []
         for blocks_part in rows_at_a_time((rows // block, columns * block)):
             part = slice(blocks_part.start * block, blocks_part.stop * block)
             offsets = torch.mm(sums, self._scale_zero[:, part, 1])
-            y[:, part] = torch.addmm(offsets, x, self._scaled_levels(part))
-        return y
+            ys.append(torch.mm(x, self._scaled_levels(part)).add_(offsets))
+        return ys[0] if len(ys) == 1 else torch.cat(ys, dim=1)
 
     def _scaled_levels(self, part: slice) -> torch.Tensor:
         """bf16 [columns, rows] of (level - 8) · scale for some rows, in the scratch memory.
