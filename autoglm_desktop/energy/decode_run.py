@@ -1,9 +1,9 @@
 """Sustained decoding on a simulated phone: the computation of ``simulate decode``.
 
-Conditions are those of the calibration campaign: a cool start (every node at the ambient temperature), unplugged, screen
-on at the profile's usual brightness, charge at 60 %, where one percent holds a hundredth of the pack's energy (as the
-campaign counts it), tokens as fast as the phone lets.
-Joules are what the cell's chemistry gives (the battery gauge sees losses too).
+Conditions are those of the calibration campaign: a cool start (every node at the ambient temperature), unplugged,
+screen on at the profile's usual brightness, charge at 60 %, where one percent holds a hundredth of the pack's energy
+(as the campaign counts it), tokens as fast as the phone lets. Joules are what the cell's chemistry gives: the battery
+gauge sees losses too.
 """
 
 from __future__ import annotations

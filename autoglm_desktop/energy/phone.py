@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from autoglm_desktop.energy.battery import Cell, Window, current_for_power
 from autoglm_desktop.energy.profile import Profile
-from autoglm_desktop.energy.thermal import HeatStep, Network
+from autoglm_desktop.energy.thermal import HeatStep, Network, conduct
 from autoglm_desktop.energy.throttle import Allocator, ThermalStatus, next_status
 
 MAX_STEP_S = 60.0
@@ -279,14 +279,9 @@ def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Fl
     charger = used_w * dt - voltage * current * dt if plugged else 0.0
     converter = charger * phone.converter_loss
 
-    a, bj, bb, mean = phone.heat_step(dt)
-    j, s, b = junction - ambient, spreader - ambient, body - ambient
     lost = r0_j + rc_j + converter
-    body_w = rest + lost / dt
-    rejected = (mean[0] * j + mean[1] * s + mean[2] * b + mean[3] * processor + mean[4] * body_w) * phone.rejects * dt
-    junction = ambient + a[0] * j + a[1] * s + a[2] * b + bj[0] * processor + bb[0] * body_w
-    spreader = ambient + a[3] * j + a[4] * s + a[5] * b + bj[1] * processor + bb[1] * body_w
-    body = ambient + a[6] * j + a[7] * s + a[8] * b + bj[2] * processor + bb[2] * body_w
+    heat = phone.heat_step(dt)
+    junction, spreader, body, excess_k = conduct(heat, ambient, junction, spreader, body, processor, rest + lost / dt)
 
     if not down and voltage < phone.cell.cutoff_v and not charger:
         down = _EMPTY
@@ -306,7 +301,7 @@ def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Fl
             tok_s * tok_j * done, pre_s * pre_j * done, vision * done, speech * done, loading * done,
             share, tok_s * done, pre_s * done,
             chemical, charger, converter, r0_j, rc_j, rc_stored,
-            used_w * dt + lost, rejected, current, voltage,
+            used_w * dt + lost, excess_k * phone.rejects * dt, current, voltage,
         ),
     )  # fmt: skip
     return after, flows

@@ -153,7 +153,7 @@ class Tiers(_Section):
 
 
 class ModelSection(_Section):
-    """The model that the phone runs. `weights_gb` is what its file holds; a token leaves `unread_share` of it unread."""
+    """The model that the phone runs. `weights_gb` is what its file holds; decoding leaves `unread_share` unread."""
 
     name: str = Field(min_length=1, max_length=80)
     params_b: float = Field(gt=0.0, le=10000.0, description="1e9 parameters")

@@ -73,6 +73,26 @@ class Network:
         return tuple(sorted((float(1.0 / rate) for rate in self._rates), reverse=True))
 
 
+def conduct(  # noqa: PLR0917 - called every step
+    heat: HeatStep,
+    ambient_c: float,
+    junction_c: float,
+    spreader_c: float,
+    body_c: float,
+    junction_w: float,
+    body_w: float,
+) -> tuple[float, float, float, float]:
+    """One step: the three temperatures after it, and how far the body lay above ambient on average, in K."""
+    a, bj, bb, mean = heat
+    j, s, b = junction_c - ambient_c, spreader_c - ambient_c, body_c - ambient_c
+    return (
+        ambient_c + a[0] * j + a[1] * s + a[2] * b + bj[0] * junction_w + bb[0] * body_w,
+        ambient_c + a[3] * j + a[4] * s + a[5] * b + bj[1] * junction_w + bb[1] * body_w,
+        ambient_c + a[6] * j + a[7] * s + a[8] * b + bj[2] * junction_w + bb[2] * body_w,
+        mean[0] * j + mean[1] * s + mean[2] * b + mean[3] * junction_w + mean[4] * body_w,
+    )
+
+
 def settle(start_c: float, end_c: float, elapsed_s: float, tau_s: float) -> float:
     """First-order approach to `end_c`: the analytic case that tests and forecasts use."""
     return end_c + (start_c - end_c) * exp(-elapsed_s / tau_s)
