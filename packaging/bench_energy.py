@@ -2,7 +2,7 @@
 
     python packaging/bench_energy.py [--phone iphone-17-pro] [--repeat 5]
 
-The scenario alternates answers (prompt, then 200 tokens), reading with the screen on, and standby. Prints the best of the
+The scenario alternates answers (prompt, then tokens), reading with the screen on, and standby. Prints the best of the
 repetitions by CPU time of this process, and exits with 1 below 100,000 times real time.
 """
 

@@ -5,8 +5,8 @@
 The traces (JSON, one per run: `metrics.decodeRateRollingWindow`, energy and watts by the battery gauge) are not part
 of this repository; without --traces they are looked for in ``shared/data/phone-traces`` beside it. Six constants are
 fitted through the phone's own `step`, with weak priors. Every run's energy, watts and mean rate are compared with a
-cool start, as ``simulate decode`` makes it; the course of the rate only for runs that did start cool (how warm the others
-were is told in one word of iOS only). Prints residuals per run and a cross-validation that leaves one model out;
+cool start, as ``simulate decode`` makes it; the course of the rate only for runs that did start cool (how warm the
+others were is told in one word of iOS only). Prints residuals per run and a cross-validation that leaves one model out;
 --write puts the constants and the residuals into the profile. Needs scipy.
 """
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from math import exp, sqrt
 
 from autoglm_desktop.energy.profile import BatterySection
@@ -35,11 +36,12 @@ change of the pair's energy. Delivered = voltage·I·dt = chemical − the other
 class Cell:
     """The constants of a cell in the form that steps need. Immutable by convention; made once per profile."""
 
-    __slots__ = ("activation_k", "c1_f", "charge_c", "cutoff_v", "ocv", "r0", "r1", "slope", "tau_s")
+    __slots__ = ("_below", "activation_k", "c1_f", "charge_c", "cutoff_v", "ocv", "r0", "r1", "slope", "tau_s")
 
     def __init__(self, section: BatterySection) -> None:
         self.ocv = _percent_table(section.ocv_soc_percent, section.ocv_v)
         mean_v = (sum(self.ocv) - 0.5 * (self.ocv[0] + self.ocv[-1])) / 100.0
+        self._below = list(accumulate((0.005 * (a + b) for a, b in pairwise(self.ocv)), initial=0.0))
         self.charge_c = section.energy_wh * 3600.0 / mean_v
         rises = [100.0 * (b - a) for a, b in zip(self.ocv, self.ocv[1:], strict=False)]
         self.slope = [*rises, rises[-1]]
@@ -56,9 +58,8 @@ class Cell:
     def stored_j(self, soc: float) -> float:
         """Chemical energy from empty to `soc`: the integral of the open-circuit voltage over charge, in J."""
         i = int(soc * 100.0)
-        whole = (sum(self.ocv[: i + 1]) - 0.5 * (self.ocv[0] + self.ocv[i])) * 0.01
         part = (soc - i * 0.01) * 0.5 * (self.ocv[i] + self.ocv_v(soc))
-        return (whole + part) * self.charge_c
+        return (self._below[i] + part) * self.charge_c
 
     def resistance_factor(self, temperature_c: float) -> float:
         """R(T)/R(25 °C), Arrhenius: exp(B·(1/T − 1/298.15 K))."""
@@ -75,6 +76,21 @@ class Cell:
         slope_c = self.slope[i] / self.charge_c
         r = r0 + r1 * (1.0 - mean) + 0.5 * slope_c * dt_s
         return ocv - mean * v_rc, r, ocv, slope_c, r0, r1, tau, decay
+
+    def across(self, window: Window, soc: float, charge_c: float, dt_s: float) -> Window:
+        """`window` with the slope that gives the true mean of the open-circuit voltage over `charge_c` coulombs.
+
+        For steps that pass rows of the table, where the slope changes: without it their energy would close only as well
+        as the table is straight.
+        """
+        u, r, ocv, slope_c, r0, r1, tau, decay = window
+        end = min(1.0, max(0.0, soc - charge_c / self.charge_c))
+        moved_c = (soc - end) * self.charge_c
+        if moved_c == 0.0:
+            return window
+        mean_v = (self.stored_j(soc) - self.stored_j(end)) / moved_c
+        secant = 2.0 * (ocv - mean_v) / moved_c
+        return u, r + 0.5 * (secant - slope_c) * dt_s, ocv, secant, r0, r1, tau, decay
 
     def advance(self, window: Window, soc: float, v_rc: float, current_a: float, dt_s: float) -> CellStep:
         """Let `current_a` flow for `dt_s` seconds through the circuit of `window`."""

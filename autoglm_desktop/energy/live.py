@@ -110,8 +110,8 @@ class LivePhone:
     def tick(self, now_s: float) -> Snapshot:
         """Move on to `now_s` of a monotonic clock. The first tick starts the clock.
 
-        A clock that went back moves nothing. After a gap of more than 10 s (a suspended computer) the phone says that it
-        paused instead of catching up.
+        A clock that went back moves nothing. After a gap of more than 10 s (a suspended computer) the phone says that
+        it paused instead of catching up.
         """
         with self._lock:
             elapsed = 0.0 if self._last_s is None or not isfinite(now_s) else now_s - self._last_s

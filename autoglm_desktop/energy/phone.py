@@ -209,7 +209,9 @@ def start(phone: Phone, soc: float, *, ambient_c: float = 25.0, body_c: float | 
         raise ValueError(f"soc {soc!r} must be 0 to 1 and the temperature {at!r} −40 to 90 °C")
     status = next_status(phone.trips_c, phone.hysteresis_k, 0, at)
     down = _HOT if status == _SHUTDOWN else _ON
-    return State(0.0, soc, 0.0, at, at, at, float("inf"), 0.0, phone.poll_s, status, 0.0, _ALLOWED, down)
+    charger = phone.profile.charger
+    charging = _ALLOWED if charger.cold_stop_c < at < charger.hot_stop_c else _HELD
+    return State(0.0, soc, 0.0, at, at, at, float("inf"), 0.0, phone.poll_s, status, 0.0, charging, down)
 
 
 def step(phone: Phone, state: State, load: Load, dt_s: float) -> tuple[State, Flows]:
@@ -273,6 +275,8 @@ def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Fl
         current = _charged_current(phone, window, soc, used_w, charging, dt)
     else:
         current = current_for_power(window[0], window[1], used_w)
+    if current is not None and int(100.0 * soc) != int(100.0 * (soc - current * dt / cell.charge_c)):
+        window, current = _over_a_row(phone, window, current, soc, used_w, plugged, charging, dt)
     if current is None or current * dt > soc * cell.charge_c:
         return _piece(phone, state._replace(down=_BROWN_OUT), load, dt)
     soc, v_rc, voltage, chemical, r0_j, rc_j, rc_stored = cell.advance(window, soc, v_rc, current, dt)
@@ -328,6 +332,22 @@ def _charged_current(  # noqa: PLR0917 - called every step
         return current
     room = (1.0 - soc) * phone.cell.charge_c / dt
     return -max(0.0, min(-current, phone.max_charge_a, (phone.voltage_v - u) / r, room))
+
+
+def _over_a_row(  # noqa: PLR0917 - called by the step
+    phone: Phone, window: Window, current: float, soc: float, used_w: float, plugged: bool, charging: int, dt: float
+) -> tuple[Window, float | None]:
+    """Window and current of a step that passes a row of the table, where the slope changes: solved with its mean."""
+    found: float | None = current
+    for _ in range(4):
+        if found is None or found * dt > soc * phone.cell.charge_c:
+            break
+        window = phone.cell.across(window, soc, found * dt, dt)
+        if plugged:
+            found = _charged_current(phone, window, soc, used_w, charging, dt)
+        else:
+            found = current_for_power(window[0], window[1], used_w)
+    return window, found
 
 
 def _poll(phone: Phone, state: State, current_a: float, voltage_v: float, plugged: bool) -> State:

@@ -26,6 +26,8 @@ EMERGENCY_SKIN_C = 52.0
 EMERGENCY_SOC_C = 95.0
 EMERGENCY_BATTERY = 0.03
 HYSTERESIS_K = 1.9
+_FP16_UNTIL, _INT8_UNTIL = round(FP16_ABOVE - BAND, 9), round(INT8_ABOVE - BAND, 9)
+_FP16_AGAIN, _INT8_AGAIN = round(FP16_ABOVE + BAND, 9), round(INT8_ABOVE + BAND, 9)
 
 
 class Policy(StrEnum):
@@ -161,11 +163,8 @@ def _steady(situation: Situation, memory: Memory) -> Pick:
         at_once = memory.tier is not Tier.INT4
         return Pick(Tier.INT4, reason, _remember(memory, Tier.INT4, situation), at_once=at_once)
     battery = situation.battery
-    mains = situation.charging or battery is None
-    if memory.tier is None:
-        return _guide(situation, memory)
-    wanted = Tier.FP16 if battery is None or mains else _banded(situation, memory, battery)
-    if wanted is memory.tier:
+    wanted = Tier.FP16 if battery is None or situation.charging else _banded(situation, memory, battery)
+    if memory.tier is None or wanted is memory.tier:
         return _settled(situation, memory, wanted)
     kept = _reason_to_wait(situation, memory, wanted)
     if kept is not None:  # the change stays due, so whether the plug changed must not be forgotten
@@ -178,7 +177,12 @@ def _settled(situation: Situation, memory: Memory, tier: Tier) -> Pick:
     if situation.charging or battery is None:
         return _plugged_in(situation, memory)
     remembered = _remember(memory, tier, situation)
-    return Pick(tier, _level_reason(tier, battery), remembered, _steady_next(situation, tier))
+    reason = _level_reason(tier, battery)
+    if tier is not guide_tier(battery):
+        reason = msg(
+            "Battery {percent:.1f} %: {tier} stays within 3 % of its limit.", percent=100.0 * battery, tier=tier.label
+        )
+    return Pick(tier, reason, remembered, _steady_next(situation, tier))
 
 
 def _banded(situation: Situation, memory: Memory, battery: float) -> Tier:
@@ -186,13 +190,13 @@ def _banded(situation: Situation, memory: Memory, battery: float) -> Tier:
     tier = memory.tier
     if tier is None or memory.charging is not False or situation.charging:
         return guide_tier(battery)
-    if tier is Tier.FP16 and battery <= FP16_ABOVE - BAND:
+    if tier is Tier.FP16 and battery <= _FP16_UNTIL:
         tier = Tier.INT8
-    if tier is Tier.INT8 and battery <= INT8_ABOVE - BAND:
+    if tier is Tier.INT8 and battery <= _INT8_UNTIL:
         return Tier.INT4
-    if tier is Tier.INT4 and battery > INT8_ABOVE + BAND:
+    if tier is Tier.INT4 and battery > _INT8_AGAIN:
         tier = Tier.INT8
-    if tier is Tier.INT8 and battery > FP16_ABOVE + BAND:
+    if tier is Tier.INT8 and battery > _FP16_AGAIN:
         return Tier.FP16
     return tier
 
@@ -269,10 +273,10 @@ def _remember(memory: Memory, tier: Tier, situation: Situation) -> Memory:
 def _level_reason(tier: Tier, battery: float) -> Text:
     percent = 100.0 * battery
     if tier is Tier.FP16:
-        return msg("Battery {percent:.0f} %, above {limit} %: FP16.", percent=percent, limit=70)
+        return msg("Battery {percent:.1f} %, above {limit} %: FP16.", percent=percent, limit=70)
     if tier is Tier.INT8:
-        return msg("Battery {percent:.0f} %, between {low} and {high} %: INT8.", percent=percent, low=30, high=70)
-    return msg("Battery {percent:.0f} %, at or below {limit} %: INT4.", percent=percent, limit=30)
+        return msg("Battery {percent:.1f} %, between {low} and {high} %: INT8.", percent=percent, low=30, high=70)
+    return msg("Battery {percent:.1f} %, at or below {limit} %: INT4.", percent=percent, limit=30)
 
 
 def _steady_next(situation: Situation, tier: Tier) -> Text | None:
