@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autoglm_desktop.core.conversation import Conversation, Node
 from autoglm_desktop.core.events import EngineStatus, Phase, TierSwitched
+from autoglm_desktop.core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,27 @@ class ConversationDeleted:
 
 @dataclass(frozen=True, slots=True)
 class NodeAdded:
-    """A message joined the shown branch: the user's, or an answer that begins (state STREAMING)."""
+    """A message joined the shown branch: the user's, or an answer that begins (state STREAMING).
+
+    It hangs below `node.parent_id`: what was shown below that parent before is now another branch.
+    """
 
     node: Node
 
 
 @dataclass(frozen=True, slots=True)
 class NodeDelta:
-    """More text of a streaming answer; one of the two is empty."""
+    """More text of a streaming answer; one of the two is empty.
+
+    `start` is how many characters of that kind the node had before: whoever read the node in mid-stream sees by it
+    what is already shown.
+    """
 
     conversation_id: str
     node_id: str
     text: str = ""
     reasoning: str = ""
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,11 @@ class EngineChanged:
     status: EngineStatus
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    settings: Settings
+
+
 AssistantEvent = (
     ConversationChanged
     | ConversationDeleted
@@ -78,5 +92,6 @@ AssistantEvent = (
     | NodeFinished
     | TierChanged
     | EngineChanged
+    | SettingsChanged
 )
 Listener = Callable[[AssistantEvent], None]

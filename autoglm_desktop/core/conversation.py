@@ -44,6 +44,8 @@ class Node:
     usage: Usage | None = None
     finish: FinishReason | None = None
     error: ErrorReport | None = None
+    dropped_messages: int = 0
+    """For answers: how many of the oldest messages were left out of the request because the context was full."""
 
     @property
     def text(self) -> str:
@@ -56,7 +58,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The head of a conversation. Times are Unix seconds. `system_prompt` None means the one of the settings."""
+    """The head of a conversation. Times are Unix seconds. `system_prompt` None means the one of the settings.
+
+    `title` is empty until the first prompt gives one.
+    """
 
     id: str
     title: str

@@ -23,7 +23,7 @@ class Text:
     params: dict[str, str | int | float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return _format(_catalog.get(self.template, self.template), self.params)
+        return _translated(self.template, self.params)
 
     def english(self) -> str:
         """The sentence in English, whatever the current language: for logs."""
@@ -45,12 +45,20 @@ def language() -> str:
 
 def tr(template: str, /, **params: str | int | float) -> str:
     """Translate a literal source string and fill in its named placeholders."""
-    return _format(_catalog.get(template, template), params)
+    return _translated(template, params)
 
 
 def msg(template: str, /, **params: str | int | float) -> Text:
     """A literal source string with its parameters, to be translated when it is shown."""
     return Text(template, params)
+
+
+def _translated(template: str, params: Mapping[str, str | int | float]) -> str:
+    """A translation whose placeholders are wrong must not cost the sentence: it is shown in English then."""
+    try:
+        return _format(_catalog.get(template, template), params)
+    except (AttributeError, LookupError, ValueError):
+        return _format(template, params)
 
 
 def _format(template: str, params: Mapping[str, str | int | float]) -> str:

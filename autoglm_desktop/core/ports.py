@@ -26,7 +26,10 @@ class Engine(Protocol):
         """Stop a turn within a token or prefill chunk: `Finished(CANCELLED)`. Unknown ids are ignored."""
 
     def set_tier(self, tier: Tier) -> None:
-        """Switch the running turn, if any, between two tokens; else the loaded model. Conversations are kept."""
+        """Switch the running turn, if any, between two tokens; else the loaded model. Conversations are kept.
+
+        Turns that wait are made in this tier too, whatever their request says.
+        """
 
     def preload(self, model: ModelRef, tier: Tier) -> None:
         """Start the process and load, so that the first answer does not wait."""

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import time
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +67,7 @@ def load_settings(path: Path) -> tuple[Settings, tuple[Text, ...]]:
     A missing file gives the defaults. Raises nothing for bad content.
     """
     try:
-        raw = path.read_text(encoding="utf-8")
+        raw = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
     except FileNotFoundError:
         return Settings(), ()
     except (OSError, UnicodeDecodeError) as error:
@@ -113,7 +114,7 @@ def _keep_what_is_valid(raw: str, path: Path, error: ValidationError) -> tuple[S
 
 
 def _set_aside(path: Path, reason: str) -> tuple[Text, ...]:
-    aside = path.with_name(f"{path.name}.bad-{time.strftime('%Y%m%d-%H%M%S')}")
+    aside = _free_name(f"{path}.bad-{time.strftime('%Y%m%d-%H%M%S')}")
     try:
         path.replace(aside)
     except OSError as error:
@@ -125,6 +126,12 @@ def _set_aside(path: Path, reason: str) -> tuple[Text, ...]:
             path=str(aside),
         ),
     )
+
+
+def _free_name(wanted: str) -> Path:
+    """The name, with a number if a file of an earlier failure has it."""
+    names = (Path(wanted if number == 1 else f"{wanted}-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _tell_unknown(settings: Settings) -> tuple[Text, ...]:

@@ -1,0 +1,43 @@
+"""Entry: the window when no command is named, else the command line.
+
+The window has one second until it is visible, so that nothing of the command line is imported on the way to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_WINDOW_OPTIONS = ("--model", "--lang", "--data-dir", "--log-level")
+"""What the window understands; each takes a value."""
+
+
+def wants_window(argv: Sequence[str]) -> bool:
+    """Whether these arguments name no command and nothing but options of the window."""
+    rest = list(argv)
+    while rest:
+        name, sign, _ = rest.pop(0).partition("=")
+        if name not in _WINDOW_OPTIONS:
+            return False
+        if not sign and rest:
+            rest.pop(0)
+    return True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the application; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if wants_window(arguments):
+        from autoglm_desktop import app
+
+        if app.has_display():
+            return app.run_window(arguments)
+        print("autoglm-desktop: no display was found, so the conversation is held in the terminal.", file=sys.stderr)
+        arguments.insert(0, "chat")
+    from autoglm_desktop import cli
+
+    return cli.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""The composition root of the window: settings, engine, store, assistant, then Qt.
+
+The order is for the clock: the engine's process starts before Qt is imported, so that the model loads while the window
+is built. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from autoglm_desktop import assets
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
+from autoglm_desktop.assistant.tiering import decide, read_battery
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.settings import Settings, load_settings, save_settings
+from autoglm_desktop.engine.client import EngineClient, EngineOptions
+from autoglm_desktop.models.library import ModelLibrary
+from autoglm_desktop.store.store import Store
+from autoglm_desktop.ui.paths import DataPaths
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+log = logging.getLogger(__name__)
+
+_LOG_BYTES = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What the command line may say about the window; None: as the settings say."""
+
+    data_dir: Path
+    model_id: str | None = None
+    language: str | None = None
+    log_level: str = "INFO"
+
+    def overrides(self) -> dict[str, str]:
+        """The settings that the command line names."""
+        named = {"model_id": self.model_id, "language": self.language}
+        return {key: value for key, value in named.items() if value is not None}
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """The arguments of the window. Ends the process with status 2 and a usage line for wrong ones."""
+    parser = argparse.ArgumentParser(prog="autoglm-desktop", add_help=False)
+    parser.add_argument("--model")
+    parser.add_argument("--lang", choices=("zh_CN", "en"))
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--log-level", default="INFO", type=str.upper, choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    found = parser.parse_args(list(argv))
+    return Arguments(found.data_dir or assets.default_data_dir(), found.model, found.lang, found.log_level)
+
+
+def has_display() -> bool:
+    """Whether a window can be opened here: Qt ends the process when it cannot reach the display."""
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM") or os.environ.get("WAYLAND_DISPLAY"):
+        return True
+    display = os.environ.get("DISPLAY", "")
+    if not display.startswith(":"):
+        return bool(display)
+    path = f"/tmp/.X11-unix/X{display[1:].split('.')[0]}"  # noqa: S108 - where X servers listen
+    with socket.socket(socket.AF_UNIX) as probe:
+        return any(probe.connect_ex(address) == 0 for address in (path, f"\0{path}"))
+
+
+def run_window(argv: Sequence[str] = ()) -> int:
+    """Open the window and run until it closes. Returns the exit status: 0, or 1 with one line on stderr."""
+    arguments = parse(argv)
+    try:
+        with ExitStack() as closing:
+            lock = _take_lock(arguments.data_dir)
+            if lock is None:
+                return _wake_first(arguments.data_dir)
+            closing.callback(lock.release)
+            _start_log(arguments)
+            return _run(arguments, closing)
+    except AppError as error:
+        log.exception("the window could not start")
+        print(f"autoglm-desktop: {error.report.line()}", file=sys.stderr)
+        from autoglm_desktop.ui.shell import show_failure
+
+        show_failure(error.report)
+        return 1
+
+
+def _run(arguments: Arguments, closing: ExitStack) -> int:
+    """Build everything, run Qt's loop, and let `closing` take it all down in the opposite order."""
+    paths = DataPaths(arguments.data_dir)
+    settings, notices = load_settings(paths.settings)
+    settings = settings.model_copy(update=arguments.overrides())
+    engine = EngineClient(_options(settings, paths))
+    closing.callback(engine.close)
+    library = ModelLibrary(arguments.data_dir)
+    _begin_to_load(engine, library, settings)
+    store, told = _open_store(paths)
+    closing.callback(store.close)
+    assistant = Assistant(
+        engine, store, library, settings, on_settings_saved=lambda new: save_settings(paths.settings, new)
+    )
+    closing.callback(assistant.close)
+    closing.callback(assistant.subscribe(lambda event: _reconfigure(engine, paths, event)))
+
+    from autoglm_desktop.ui.shell import Shell, make_application
+
+    application = make_application()
+    shell = Shell(application, assistant, library, paths, unload=engine.unload)
+    closing.callback(shell.close)
+    shell.show(notices + told)
+    with _signals_close(application):
+        return application.exec()
+
+
+def _take_lock(data_dir: Path) -> FileLock | None:
+    """The lock of this folder's window, or None when another holds it. The kernel frees it after a crash."""
+    lock = FileLock(data_dir / "window.lock")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    except OSError as error:
+        raise AppError(
+            ErrorCode.NOT_WRITABLE,
+            msg("The data folder {path} cannot be written.", path=str(data_dir)),
+            msg("Make it writable, free some space, or name another folder with --data-dir."),
+            details=str(error),
+        ) from error
+    return lock
+
+
+def _wake_first(data_dir: Path) -> int:
+    from autoglm_desktop.ui.single_instance import wake_first
+
+    if wake_first(data_dir):
+        return 0
+    error = AppError(
+        ErrorCode.BUSY,
+        msg("Another window with the data folder {path} is open, but does not answer.", path=str(data_dir)),
+        msg("Close it, or end its process, and start again."),
+    )
+    print(f"autoglm-desktop: {error.report.line()}", file=sys.stderr)
+    return 1
+
+
+def _start_log(arguments: Arguments) -> None:
+    path = DataPaths(arguments.data_dir).log
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8"
+        )
+    except OSError:
+        handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=arguments.log_level, handlers=[handler], force=True)
+    log.info("window starts, data folder %s", arguments.data_dir)
+
+
+def _options(settings: Settings, paths: DataPaths) -> EngineOptions:
+    return EngineOptions(settings.threads, settings.kv_cache_max_bytes, settings.idle_unload_s, paths.engine_log)
+
+
+def _reconfigure(engine: EngineClient, paths: DataPaths, event: AssistantEvent) -> None:
+    if isinstance(event, SettingsChanged):
+        engine.configure(_options(event.settings, paths))
+
+
+def _begin_to_load(engine: EngineClient, library: ModelLibrary, settings: Settings) -> None:
+    """Start the engine before anything else is built; a model that is missing is the first page's matter."""
+    try:
+        model = library.ref(settings.model_id)
+    except AppError as error:
+        log.info("nothing to load: %s", error)
+    else:
+        engine.preload(model, decide(settings.tier, read_battery()).tier)
+
+
+def _open_store(paths: DataPaths) -> tuple[Store, tuple[Text, ...]]:
+    """The conversations on disk; where they cannot be opened, a store in memory and the sentence that says so."""
+    try:
+        store = Store(paths.store)
+    except AppError as error:
+        log.exception("conversations are kept in memory only")
+        told = msg(
+            "{cause} Until then conversations are not kept: they end with this window.", cause=error.report.line()
+        )
+        return Store(None), (told,)
+    return store, store.notices
+
+
+@contextmanager
+def _signals_close(application: QApplication) -> Iterator[None]:
+    """Ctrl-C and SIGTERM close the window in order: Python hears of them through a socket that Qt watches."""
+    from autoglm_desktop.ui.signals import SignalWatch
+
+    watch = SignalWatch(application.closeAllWindows)
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        watch.close()

@@ -1,0 +1,356 @@
+"""What the window, the command line and the HTTP service drive. No Qt, no torch.
+
+Every method may be called from any thread. Events reach the listeners in order, from whichever thread caused them.
+Methods that change a conversation raise AppError and then have changed nothing: BUSY while it is being answered,
+BAD_INPUT for an id that is gone or an empty text, NOT_WRITABLE, DISK_FULL or STORE_CORRUPT from the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from autoglm_desktop.core.conversation import Conversation, Node, NodeState, SearchHit
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.events import EngineStatus
+from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.messages import ModelRef, Role, Sampling, TextPart, TurnRequest
+from autoglm_desktop.core.ports import Engine
+from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.store import exchange, markdown
+from autoglm_desktop.store.store import Store
+from autoglm_desktop.store.text import clean
+
+from .announcer import Announcer
+from .context import messages_for
+from .events import ConversationChanged, ConversationDeleted, EngineChanged, Listener, NodeAdded, SettingsChanged
+from .runner import Runner
+from .shelf import Shelf
+from .tiering import BatteryReading, TierDecision, decide, read_battery
+from .titles import title_of
+
+log = logging.getLogger(__name__)
+
+
+class Models(Protocol):
+    """What the assistant needs of the model library."""
+
+    def ref(self, model_id: str) -> ModelRef:
+        """Raises AppError MODEL_MISSING or MODEL_UNKNOWN."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """How one answer is asked for; None means as the settings say."""
+
+    think: bool | None = None
+    drop_oldest: bool = False
+    sampling: Sampling | None = None
+    max_tokens: int | None = None
+
+
+class Assistant:
+    """Conversations, turns and settings over an engine, a store and the installed models."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        library: Models,
+        settings: Settings,
+        *,
+        on_settings_saved: Callable[[Settings], None] | None = None,
+        battery: Callable[[], BatteryReading | None] = read_battery,
+    ) -> None:
+        """`on_settings_saved` gets every change and writes it to its file; `store` and `engine` are closed by `close`.
+
+        Raises nothing.
+        """
+        self._engine = engine
+        self._library = library
+        self._settings = settings
+        self._save_settings = on_settings_saved
+        self._battery = battery
+        self._shelf = Shelf(store)
+        self._announcer = Announcer()
+        self._runner = Runner(engine, self._announcer)
+        self._deleted: list[str] = []
+        self._closed = False
+        self._unwatch = engine.watch(lambda status: self._announcer.tell(EngineChanged(status)))
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def update_settings(self, settings: Settings) -> None:
+        """Use them from now on, tell the listeners, save. A changed tier reaches a running answer at its next token.
+
+        Raises AppError NOT_WRITABLE when they cannot be saved; this process uses them all the same.
+        """
+        before, self._settings = self._settings, settings
+        self._announcer.tell(SettingsChanged(settings))
+        if settings.tier is not before.tier:
+            self._engine.set_tier(self.effective_tier().tier)
+        if self._save_settings is not None:
+            self._save_settings(settings)
+
+    def set_tier_choice(self, choice: TierChoice) -> None:
+        """`update_settings` with another tier."""
+        self.update_settings(self._settings.model_copy(update={"tier": choice}))
+
+    def effective_tier(self) -> TierDecision:
+        """The tier that an answer begun now is made in, and why."""
+        return decide(self._settings.tier, self._battery())
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` of every event, from any thread; returns the function that ends it. It must be quick."""
+        return self._announcer.subscribe(listener)
+
+    def conversations(self) -> list[Conversation]:
+        """The kept ones, newest first. Temporary ones are known to whoever began them."""
+        return self._shelf.kept.conversations()
+
+    def search(self, query: str) -> list[SearchHit]:
+        """Kept conversations with every word of the query in one message or in the title, newest first."""
+        return self._shelf.kept.search(query)
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Raises AppError BAD_INPUT when there is none of that id."""
+        return self._store(conversation_id).conversation(conversation_id)
+
+    def new_conversation(
+        self, *, temporary: bool = False, title: str | None = None, system_prompt: str | None = None
+    ) -> Conversation:
+        """An empty one. Without a title the first prompt gives it; without a system prompt the settings do."""
+        now_s = time.time()
+        conversation = Conversation(
+            uuid.uuid4().hex, _line(title or ""), now_s, now_s, temporary, _clean_or_none(system_prompt)
+        )
+        (self._shelf.temporary if temporary else self._shelf.kept).add_conversation(conversation)
+        self._announcer.tell(ConversationChanged(conversation))
+        return conversation
+
+    def rename(self, conversation_id: str, title: str) -> None:
+        """A blank title gives it back to the next prompt."""
+        self._store(conversation_id).rename(conversation_id, _line(title))
+        self._tell_changed(conversation_id)
+
+    def set_system_prompt(self, conversation_id: str, system_prompt: str | None) -> None:
+        """Of this conversation alone; None: the one of the settings; blank: none at all."""
+        self._store(conversation_id).set_system_prompt(conversation_id, _clean_or_none(system_prompt))
+        self._tell_changed(conversation_id)
+
+    def delete(self, conversation_id: str) -> None:
+        """Stop its answer and hide it, until `restore_deleted` or `purge_deleted`."""
+        self._runner.stop(conversation_id)
+        self._store(conversation_id).delete(conversation_id)
+        self._deleted.append(conversation_id)
+        self._announcer.tell(ConversationDeleted(conversation_id))
+
+    def restore_deleted(self, conversation_id: str) -> None:
+        """Undo `delete`. Raises AppError BAD_INPUT when it was purged."""
+        self._store(conversation_id).restore(conversation_id)
+        self._tell_changed(conversation_id)
+
+    def purge_deleted(self) -> None:
+        """Remove for good what this process deleted; `close` does it too."""
+        ids, self._deleted = self._deleted, []
+        for store in (self._shelf.temporary, self._shelf.kept):
+            store.purge(ids)
+
+    def path(self, conversation_id: str) -> list[Node]:
+        """The shown branch, root first; a running answer as far as it has come."""
+        newer = self._runner.ahead_of_store(conversation_id)
+        stored = self._store(conversation_id).path_of(conversation_id)
+        return [_newest(node, newer) for node in stored] if newer else stored
+
+    def node(self, node_id: str) -> Node:
+        """Raises AppError BAD_INPUT when there is none of that id."""
+        _, found = self._shelf.of_node(node_id)
+        return _newest(found, self._runner.ahead_of_store(found.conversation_id))
+
+    def send(
+        self,
+        conversation_id: str,
+        text: str,
+        *,
+        think: bool | None = None,
+        drop_oldest: bool = False,
+        sampling: Sampling | None = None,
+        max_tokens: int | None = None,
+    ) -> Node:
+        """Put the prompt below the shown branch, on the disk, and begin its answer; returns the answer (STREAMING).
+
+        `drop_oldest`: should the context be full, leave out the oldest turns (the node tells how many messages).
+        Raises AppError MODEL_MISSING or MODEL_UNKNOWN besides those above; nothing is stored then.
+        """
+        ask = _Ask(think, drop_oldest, sampling, max_tokens)
+        with self._runner.reserve(conversation_id):
+            conversation = self.conversation(conversation_id)
+            return self._prompt(conversation, conversation.leaf_id, text, ask)
+
+    def edit(self, user_node_id: str, new_text: str, *, think: bool | None = None, drop_oldest: bool = False) -> Node:
+        """Put another prompt beside this one and begin its answer, which is returned. Raises as `send`."""
+        _, prompt = self._shelf.of_node(user_node_id)
+        _require(prompt, Role.USER)
+        with self._runner.reserve(prompt.conversation_id):
+            conversation = self.conversation(prompt.conversation_id)
+            return self._prompt(conversation, prompt.parent_id, new_text, _Ask(think, drop_oldest))
+
+    def regenerate(self, answer_node_id: str, *, think: bool | None = None, drop_oldest: bool = False) -> Node:
+        """Begin another answer beside this one; returns it. Raises as `send`."""
+        _, answer = self._shelf.of_node(answer_node_id)
+        _require(answer, Role.ASSISTANT)
+        with self._runner.reserve(answer.conversation_id):
+            conversation = self.conversation(answer.conversation_id)
+            return self._answer(conversation, [], answer.parent_id, _Ask(think, drop_oldest))
+
+    def select_branch(self, node_id: str) -> None:
+        """Show the branch through this node, down to the leaf that was added last below it."""
+        store, node = self._shelf.of_node(node_id)
+        store.show(node.conversation_id, store.newest_leaf_below(node_id))
+        self._tell_changed(node.conversation_id)
+
+    def stop(self, conversation_id: str) -> None:
+        """End its answer within a token: what had arrived is kept, state INTERRUPTED, finish CANCELLED, no error."""
+        self._runner.stop(conversation_id)
+
+    def is_busy(self, conversation_id: str) -> bool:
+        """Whether it is being answered."""
+        return self._runner.is_busy(conversation_id)
+
+    def preload(self) -> None:
+        """Load the chosen model ahead of the first prompt, if it is installed."""
+        try:
+            model = self._library.ref(self._settings.model_id)
+        except AppError as error:
+            if error.report.code in (ErrorCode.MODEL_MISSING, ErrorCode.MODEL_UNKNOWN):
+                return
+            raise
+        self._engine.preload(model, self.effective_tier().tier)
+
+    def engine_status(self) -> EngineStatus:
+        return self._engine.status()
+
+    def export_json(self, conversation_id: str) -> str:
+        """The whole tree; `import_json` reads it back."""
+        return exchange.dump(self.conversation(conversation_id), self._tree(conversation_id))
+
+    def export_markdown(self, conversation_id: str) -> str:
+        """The shown branch, to read; `import_markdown` reads it back."""
+        return markdown.dump(self.conversation(conversation_id), self.path(conversation_id))
+
+    def import_json(self, text: str) -> Conversation:
+        """A new conversation out of an export. Raises AppError BAD_INPUT with a line that tells what is wrong."""
+        return self._take_in(*exchange.load(text))
+
+    def import_markdown(self, text: str) -> Conversation:
+        """As `import_json`."""
+        return self._take_in(*markdown.load(text))
+
+    def close(self) -> None:
+        """Stop every answer, wait for the engine to end, save, purge what was deleted, close the store. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._unwatch()
+        self._runner.close()
+        try:
+            self.purge_deleted()
+        except AppError:  # the next opening purges it
+            log.exception("what was deleted could not be removed yet")
+        finally:
+            self._shelf.close()
+
+    def _prompt(self, conversation: Conversation, parent_id: str | None, text: str, ask: _Ask) -> Node:
+        text = clean(text)
+        if not text.strip():
+            raise AppError(ErrorCode.BAD_INPUT, msg("The message is empty."), msg("Write something, then send it."))
+        prompt = _node(conversation.id, parent_id, Role.USER, text)
+        return self._answer(conversation, [prompt], prompt.id, ask)
+
+    def _answer(self, conversation: Conversation, prompts: list[Node], parent_id: str | None, ask: _Ask) -> Node:
+        """Store `prompts` and the beginning answer below `parent_id`, then ask the engine."""
+        settings, store = self._settings, self._store(conversation.id)
+        model = self._library.ref(settings.model_id)
+        tier = self.effective_tier().tier
+        answer = replace(
+            _node(conversation.id, parent_id, Role.ASSISTANT, ""),
+            state=NodeState.STREAMING,
+            model_id=model.model_id,
+            tier=tier,
+        )
+        added = [*prompts, answer]
+        store.add_nodes(conversation.id, added, title=title_of(prompts[0].text) if prompts else None)
+        path = store.path_of(conversation.id)
+        system = settings.system_prompt if conversation.system_prompt is None else conversation.system_prompt
+        request = TurnRequest(
+            turn_id=uuid.uuid4().hex,
+            model=model,
+            messages=messages_for(system, path[:-1]),
+            tier=tier,
+            sampling=ask.sampling or _sampling(settings),
+            max_tokens=ask.max_tokens or settings.max_tokens,
+            think=settings.think if ask.think is None else ask.think,
+            thinking_budget_tokens=settings.thinking_budget_tokens,
+        )
+        shown = path[-len(added) :]
+        self._announcer.tell(*map(NodeAdded, shown), ConversationChanged(store.conversation(conversation.id)))
+        self._runner.start(store, shown[-1], request, drop_oldest=ask.drop_oldest)
+        return shown[-1]
+
+    def _take_in(self, conversation: Conversation, nodes: list[Node]) -> Conversation:
+        self._shelf.kept.add_conversation(conversation, nodes)
+        self._announcer.tell(ConversationChanged(conversation))
+        return conversation
+
+    def _tree(self, conversation_id: str) -> list[Node]:
+        newer = self._runner.ahead_of_store(conversation_id)
+        return [_newest(node, newer) for node in self._store(conversation_id).tree_of(conversation_id)]
+
+    def _store(self, conversation_id: str) -> Store:
+        return self._shelf.of_conversation(conversation_id)
+
+    def _tell_changed(self, conversation_id: str) -> None:
+        self._announcer.tell(ConversationChanged(self.conversation(conversation_id)))
+
+
+def _node(conversation_id: str, parent_id: str | None, role: Role, text: str) -> Node:
+    return Node(uuid.uuid4().hex, conversation_id, parent_id, role, (TextPart(text),), time.time())
+
+
+def _newest(stored: Node, newer: dict[str, Node]) -> Node:
+    found = newer.get(stored.id)
+    return replace(found, siblings=stored.siblings) if found is not None else stored
+
+
+def _require(node: Node, role: Role) -> None:
+    if node.role is not role:
+        raise AppError(
+            ErrorCode.BAD_INPUT,
+            msg("This cannot be done with a message of the role {role}.", role=node.role.value),
+            msg("Edit your own messages; ask again below an answer."),
+        )
+
+
+def _sampling(settings: Settings) -> Sampling:
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        min_p=settings.min_p,
+        repetition_penalty=settings.repetition_penalty,
+    )
+
+
+def _line(title: str) -> str:
+    return " ".join(clean(title).split())
+
+
+def _clean_or_none(text: str | None) -> str | None:
+    return None if text is None else clean(text)

@@ -1,0 +1,59 @@
+"""What the parent asked of the child: filled by the reading thread, emptied by the one that works."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+from autoglm_desktop.core.precision import Tier
+
+from .protocol import Cancel, Command, SetTier, Submit
+
+
+class Mailbox:
+    """Commands in order, and the two that a running turn looks for between tokens: cancel and a change of tier."""
+
+    def __init__(self) -> None:
+        self._commands: deque[tuple[Command, float]] = deque()
+        self._cancelled: set[str] = set()
+        self._arrival = threading.Condition()
+
+    def put(self, command: Command) -> None:
+        """Called by the reading thread."""
+        with self._arrival:
+            if isinstance(command, Cancel):
+                self._cancelled.add(command.turn_id)
+                return
+            self._commands.append((command, time.perf_counter()))
+            self._arrival.notify()
+
+    def take(self) -> tuple[Command, float]:
+        """The next command and when it arrived (`perf_counter`, seconds). Blocks until there is one."""
+        with self._arrival:
+            while not self._commands:
+                self._arrival.wait()
+            command, arrived_s = self._commands.popleft()
+            self._forget_old_cancels(command)
+            return command, arrived_s
+
+    def cancelled(self, turn_id: str) -> bool:
+        return turn_id in self._cancelled
+
+    def take_tier(self) -> Tier | None:
+        """The last change of tier asked for before any further turn, if there is one; it is taken out."""
+        if not self._commands:
+            return None
+        with self._arrival:
+            tier: Tier | None = None
+            while self._commands and isinstance(command := self._commands[0][0], SetTier):
+                tier = command.tier
+                self._commands.popleft()
+            return tier
+
+    def _forget_old_cancels(self, taken: Command) -> None:
+        """A cancel that came too late must not be kept for ever."""
+        waiting = {c.request.turn_id for c, _ in self._commands if isinstance(c, Submit)}
+        if isinstance(taken, Submit):
+            waiting.add(taken.request.turn_id)
+        self._cancelled &= waiting

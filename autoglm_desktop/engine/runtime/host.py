@@ -1,0 +1,179 @@
+"""The working half of the engine process: takes commands one by one, holds at most one model."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
+from autoglm_desktop.core.events import EngineState, EngineStatus, Failed, Finished, Memory, TurnEvent
+from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.messages import ModelRef, TurnRequest
+from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.engine.mailbox import Mailbox
+from autoglm_desktop.engine.protocol import Command, ForgetSessions, Preload, SetTier, Submit
+
+from . import memory
+from .contracts import Runtime
+from .generate import LoadedModel, Turn, TurnPorts
+from .sessions import SessionPool
+
+_LOG = logging.getLogger(__name__)
+_PROGRESS_STEP = 0.01
+
+
+class EngineHost:
+    """`execute` always runs on the same thread, and calls `emit` at any point of it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        mailbox: Mailbox,
+        emit: Callable[[TurnEvent | EngineStatus], None],
+        *,
+        kv_cache_max_bytes: int,
+    ) -> None:
+        self._runtime = runtime
+        self._mailbox = mailbox
+        self._emit = emit
+        self._kv_cache_max_bytes = kv_cache_max_bytes
+        self._model: LoadedModel | None = None
+
+    def execute(self, command: Command, arrived_s: float) -> None:
+        """Carry out one command that arrived at `arrived_s` (`perf_counter`); failures become events."""
+        match command:
+            case Submit(request=request):
+                self._answer(request, arrived_s)
+            case Preload(model=ref, tier=tier):
+                self._guarded(lambda: self._preload(ref, tier))
+            case SetTier(tier=tier):
+                self._guarded(lambda: self._switch_idle(tier))
+            case ForgetSessions():
+                self._forget()
+
+    def _guarded(self, action: Callable[[], object]) -> None:
+        """Run what belongs to no turn; a failure is told in the status."""
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - nothing may end the process but its input
+            self._tell(EngineState.READY, error=report_of(error))
+        else:
+            self._tell(EngineState.READY)
+
+    def _answer(self, request: TurnRequest, arrived_s: float) -> None:
+        turn: Turn | None = None
+        failure: ErrorReport | None = None
+        try:
+            model = self._ensure(request.model, request.tier)
+            self._tell(EngineState.BUSY)
+            turn = Turn(request, model, self._ports(request), load_s=time.perf_counter() - arrived_s)
+            reason = turn.run()
+            self._emit(Finished(request.turn_id, reason, turn.usage()))
+        except Exception as error:  # noqa: BLE001 - a failed turn costs this answer only
+            failure = report_of(error)
+            self._emit(Failed(request.turn_id, failure, turn.usage() if turn else None))
+        self._tell(EngineState.READY, error=failure if turn is None else None)
+
+    def _ports(self, request: TurnRequest) -> TurnPorts:
+        return TurnPorts(
+            emit=self._emit,
+            cancelled=lambda: self._mailbox.cancelled(request.turn_id),
+            take_tier=self._mailbox.take_tier,
+            switch=self._switch,
+            memory=self._memory,
+        )
+
+    def _ensure(self, ref: ModelRef, tier: Tier) -> LoadedModel:
+        """The model, freshly loaded in `tier`, or as it is: its caches are then kept over a change of tier."""
+        if self._model is None or self._model.ref != ref:
+            self._model = None
+            gc.collect()  # the old weights must be gone before the new ones come
+            self._model = self._load(ref, tier)
+        return self._model
+
+    def _preload(self, ref: ModelRef, tier: Tier) -> None:
+        self._ensure(ref, tier)
+        self._switch_idle(tier)
+
+    def _load(self, ref: ModelRef, tier: Tier) -> LoadedModel:
+        progress = _Progress(lambda fraction: self._tell_loading(ref, tier, fraction))
+        progress(0.0)
+        folder = Path(ref.folder)
+        with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as beside:
+            bundle = beside.submit(self._runtime.load_bundle, folder)
+            decoder, new_cache = self._runtime.load_decoder(folder, tier, progress)
+            pool = SessionPool(new_cache, self._kv_cache_max_bytes)
+            return LoadedModel(ref, bundle.result(), decoder, pool)
+
+    def _switch(self, tier: Tier) -> float:
+        model = self._model
+        assert model is not None, "only a loaded model has a tier"
+        began_s = time.perf_counter()
+        model.decoder.switch(tier, _Progress(lambda fraction: self._tell_loading(model.ref, tier, fraction)))
+        seconds = time.perf_counter() - began_s
+        self._tell(EngineState.BUSY)
+        return seconds
+
+    def _switch_idle(self, tier: Tier) -> None:
+        if self._model is not None and self._model.decoder.tier is not tier:
+            self._switch(tier)
+
+    def _forget(self) -> None:
+        if self._model is not None:
+            self._model.pool.clear()
+            gc.collect()
+        self._tell(EngineState.READY)
+
+    def _memory(self) -> Memory:
+        if self._model is None:
+            return memory.measure(weights_bytes=0, kv_bytes=0)
+        return memory.measure(weights_bytes=self._model.decoder.weights_bytes, kv_bytes=self._model.pool.nbytes)
+
+    def _tell(self, state: EngineState, *, error: ErrorReport | None = None) -> None:
+        model = self._model
+        ref, tier = (model.ref.model_id, model.decoder.tier) if model else (None, None)
+        self._emit(EngineStatus(state, ref, tier, None, self._memory(), error))
+
+    def _tell_loading(self, ref: ModelRef, tier: Tier, fraction: float) -> None:
+        self._emit(EngineStatus(EngineState.LOADING, ref.model_id, tier, fraction))
+
+
+class _Progress:
+    """Passes a fraction on when it moved by a hundredth."""
+
+    def __init__(self, sink: Callable[[float], None]) -> None:
+        self._sink = sink
+        self._told = -1.0
+
+    def __call__(self, fraction: float) -> None:
+        if fraction - self._told >= _PROGRESS_STEP:
+            self._told = fraction
+            self._sink(min(1.0, fraction))
+
+
+def report_of(error: Exception) -> ErrorReport:
+    """An exception as people and programs see it; what is not an AppError is logged whole."""
+    if isinstance(error, AppError):
+        return error.report
+    _LOG.error("the engine failed", exc_info=error)
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return ErrorReport(
+            ErrorCode.OUT_OF_MEMORY,
+            msg("There is not enough memory for this answer."),
+            msg("Close other applications, choose a smaller tier or shorten the conversation."),
+            details,
+        )
+    return ErrorReport(
+        ErrorCode.ENGINE_FAILED,
+        msg(
+            "The engine failed: {reason}.", reason=str(error).strip().splitlines()[0].rstrip(".") if str(error) else "?"
+        ),
+        msg("Ask again. If it happens again, the details belong into a report of the error."),
+        details,
+    )

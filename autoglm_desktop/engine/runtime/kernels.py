@@ -1,0 +1,55 @@
+"""Products with weights in each precision, behind one small protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch.nn import functional
+
+
+class Linear(Protocol):
+    """y = x Wᵀ + b for weights in some precision."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights as they are read."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """x [n, in] of any float type → [n, out], of the type that the kernel works in."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLinear:
+    """Weights as they are: bf16, or float32 for comparisons. `weight` [out, in], `bias` [out]."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return self.weight.nbytes
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.to(self.weight.dtype)
+        if x.shape[0] > 1:
+            return functional.linear(x, self.weight, self.bias)
+        # One row: the matrix-vector product reads the weights faster than the matrix product does.
+        y = torch.mv(self.weight, x[0])
+        return (y if self.bias is None else y.add_(self.bias)).unsqueeze(0)
+
+
+def fuse(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Stack matrices [out_i, in] to one. Without a copy where they lie one behind the other in the same mapped file."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    offset, storage = first.storage_offset(), first.untyped_storage().data_ptr()
+    for part in parts:
+        if part.untyped_storage().data_ptr() != storage or part.storage_offset() != offset or not part.is_contiguous():
+            return torch.cat(list(parts))
+        offset += part.numel()
+    rows = sum(part.shape[0] for part in parts)
+    return first.as_strided((rows, first.shape[1]), first.stride())

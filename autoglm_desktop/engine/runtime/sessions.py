@@ -1,0 +1,82 @@
+"""KV caches that outlive their turn: the next turn of a conversation computes only what is new.
+
+A turn takes the cache with the longest common prefix, whichever conversation made it. Nobody has to name sessions:
+branches, regenerated answers and conversations with the same system prompt share by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic
+
+from autoglm_desktop.engine.prefix import common_prefix
+
+from .contracts import CacheT
+
+
+@dataclass(frozen=True, slots=True)
+class Lease(Generic[CacheT]):
+    """A cache for one turn. It holds the first `cached` tokens of the prompt, at least one fewer than all."""
+
+    cache: CacheT
+    cached: int
+
+
+class SessionPool(Generic[CacheT]):
+    """The caches of one model, least recently used first out, bounded in bytes. Used by one thread."""
+
+    def __init__(self, create: Callable[[], CacheT], max_bytes: int) -> None:
+        self._create = create
+        self._max_bytes = max_bytes
+        self._caches: list[CacheT] = []
+        """Least recently used first."""
+
+    @property
+    def nbytes(self) -> int:
+        return sum(cache.nbytes for cache in self._caches)
+
+    def __len__(self) -> int:
+        return len(self._caches)
+
+    def clear(self) -> None:
+        self._caches.clear()
+
+    @contextmanager
+    def lease(self, tokens: Sequence[int]) -> Iterator[Lease[CacheT]]:
+        """The best cache for a prompt of `tokens`, cut to what they share, for the length of a turn.
+
+        After an error inside it is thrown away, because it may hold half a step.
+        """
+        lease = self._take(tokens)
+        self._caches.append(lease.cache)
+        try:
+            yield lease
+        except BaseException:
+            self._remove(lease.cache)
+            raise
+        self.shrink()
+
+    def shrink(self) -> None:
+        """Drop the least recently used caches until the rest fits; the one in use, or used last, always stays.
+
+        Without it every turn of a conversation over the bound would begin anew, at the same memory.
+        """
+        while len(self._caches) > 1 and self.nbytes > self._max_bytes:
+            self._caches.pop(0)
+
+    def _take(self, tokens: Sequence[int]) -> Lease[CacheT]:
+        """Cut the tail off in place where less is lost than kept; else leave it to whom it belongs, and copy."""
+        best = max(self._caches, key=lambda cache: common_prefix(cache.tokens, tokens), default=None)
+        shared = min(common_prefix(best.tokens, tokens), len(tokens) - 1) if best is not None else 0
+        if best is None or shared <= 0:
+            return Lease(self._create(), 0)
+        if best.length - shared > shared:
+            return Lease(best.fork(shared), shared)
+        self._remove(best)
+        best.trim(shared)
+        return Lease(best, shared)
+
+    def _remove(self, cache: CacheT) -> None:
+        self._caches = [other for other in self._caches if other is not cache]

@@ -1,0 +1,170 @@
+"""One file over HTTP, resumed where an earlier attempt stopped, and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import certifi
+import httpx
+
+from autoglm_desktop.core.i18n import msg
+
+from .failures import SourceFailedError
+from .progress import Monitor
+
+CHUNK_BYTES = 1 << 18
+CONNECT_TIMEOUT_S = 4.0
+READ_TIMEOUT_S = 15.0
+ATTEMPTS_WITHOUT_PROGRESS = 3
+
+OnPosition = Callable[[int], None]
+"""Called with the bytes of the file that are on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the file must be; None where it is not known. `git_sha1` is git's id of a blob."""
+
+    size: int | None = None
+    sha256: str | None = None
+    git_sha1: str | None = None
+
+
+def client(certificates: str | None = None, proxy: str | None = None) -> httpx.Client:
+    """A client that trusts the system's certificates, the shipped ones and `certificates` (a file), and that takes
+    `proxy`, else the proxies of the environment."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    for extra in (certificates, os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("SSL_CERT_FILE")):
+        if extra and Path(extra).is_file():
+            context.load_verify_locations(extra)
+    timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    return httpx.Client(verify=context, proxy=proxy, timeout=timeout, follow_redirects=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One file to bring from `url` to `target`. What arrives lies in ``<target>.part`` until it is whole and right."""
+
+    http: httpx.Client
+    url: str
+    target: Path
+    expected: Expected
+    monitor: Monitor
+    on_position: OnPosition
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Raises SourceFailedError (also for wrong bytes, which are thrown away), AppError CANCELLED, OSError."""
+        resumed = self._part.exists()
+        self._complete()
+        try:
+            check_or_discard(self._part, self.expected, self.monitor)
+        except SourceFailedError:
+            if not resumed:
+                raise
+            self._complete()  # the beginning from an earlier attempt was wrong
+            check_or_discard(self._part, self.expected, self.monitor)
+        self._part.replace(self.target)
+
+    @property
+    def _part(self) -> Path:
+        return self.target.with_name(self.target.name + ".part")
+
+    @property
+    def _have(self) -> int:
+        return self._part.stat().st_size if self._part.exists() else 0
+
+    def _complete(self) -> None:
+        """Append until it is whole; a connection that breaks is taken up again while there is progress."""
+        if urlsplit(self.url).scheme == "file":
+            self._copy(Path(url2pathname(urlsplit(self.url).path)))
+            return
+        attempts = 0
+        while self.expected.size is None or self._have != self.expected.size:
+            before = self._have
+            try:
+                self._stream()
+            except httpx.HTTPStatusError as error:
+                status = error.response.status_code
+                raise SourceFailedError(msg("It answered with status {status}.", status=status)) from error
+            except httpx.HTTPError as error:
+                attempts = 0 if self._have > before else attempts + 1
+                if attempts >= ATTEMPTS_WITHOUT_PROGRESS:
+                    raise SourceFailedError(msg("The connection failed."), details=repr(error)) from error
+            else:
+                return
+
+    def _stream(self) -> None:
+        have = self._have
+        asked = {**self.headers, "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        with self.http.stream("GET", self.url, headers=asked) as response:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                self._part.unlink()
+                raise httpx.ReadError("the partial file was longer than the whole")
+            response.raise_for_status()
+            resuming = response.status_code == httpx.codes.PARTIAL_CONTENT
+            with self._part.open("ab" if resuming else "wb") as file:
+                for chunk in response.iter_raw(CHUNK_BYTES):
+                    file.write(chunk)
+                    self.on_position(file.tell())
+                    self.monitor.check()
+
+    def _copy(self, source: Path) -> None:
+        try:
+            with source.open("rb") as read, self._part.open("wb") as write:
+                while chunk := read.read(CHUNK_BYTES):
+                    write.write(chunk)
+                    self.on_position(write.tell())
+        except FileNotFoundError as error:
+            raise SourceFailedError(msg("The connection failed."), details=repr(error)) from error
+
+
+def check_or_discard(path: Path, expected: Expected, monitor: Monitor) -> None:
+    """`check`, and remove the file when it is wrong."""
+    try:
+        check(path, expected, monitor)
+    except SourceFailedError:
+        path.unlink()
+        raise
+
+
+def check(path: Path, expected: Expected, monitor: Monitor) -> None:
+    """Compare size and hash. Raises SourceFailedError (corrupt)."""
+    size = path.stat().st_size
+    if expected.size is not None and size != expected.size:
+        raise _wrong(path, f"{size} bytes instead of {expected.size}")
+    for wanted, algorithm, prefix in (
+        (expected.sha256, hashlib.sha256(), b""),
+        (expected.git_sha1, hashlib.sha1(usedforsecurity=False), b"blob %d\0" % size),
+    ):
+        if wanted is None:
+            continue
+        algorithm.update(prefix)
+        found = file_hash(path, algorithm, monitor)
+        if found != wanted:
+            raise _wrong(path, f"{algorithm.name} {found} instead of {wanted}")
+
+
+def file_hash(path: Path, algorithm: hashlib._Hash, monitor: Monitor) -> str:
+    """The hex digest of a file; stops when the user asks to."""
+    buffer = memoryview(bytearray(1 << 20))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            algorithm.update(buffer[:count])
+            monitor.check()
+    return algorithm.hexdigest()
+
+
+def _wrong(path: Path, details: str) -> SourceFailedError:
+    name = path.name.removesuffix(".part")
+    return SourceFailedError(
+        msg("The file {name} did not have the expected content.", name=name), details=details, corrupt=True
+    )

@@ -1,0 +1,164 @@
+"""Model files from the Hugging Face Hub (or a mirror of it): what a repository holds, and each file by HTTP.
+
+The hub gets a few seconds to answer, name lookup included; then the next source is tried.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from autoglm_desktop.core.i18n import msg
+
+from .catalogue import HubSource, ModelEntry
+from .download import Download, Expected, client
+from .failures import SourceFailedError
+from .progress import Monitor, PullStage
+
+ANSWER_WITHIN_S = 5.0
+_POLL_S = 0.05
+_WANTED_SUFFIXES = (".safetensors", ".safetensors.index.json")
+_WANTED_NAMES = {
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+    "chat_template.json", "preprocessor_config.json", "processor_config.json", "special_tokens_map.json",
+}  # fmt: skip
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a repository: size in bytes, and what its content must be."""
+
+    name: str
+    size: int
+    expected: Expected
+
+
+@dataclass(frozen=True, slots=True)
+class HubRepo:
+    """A repository as the hub describes it now: the commit, the licence it declares, its files."""
+
+    commit: str
+    license: str | None
+    files: tuple[HubFile, ...]
+
+    @property
+    def model_files(self) -> tuple[HubFile, ...]:
+        """What a model needs: weights in safetensors, configuration, tokenizer. Never code, never pickles."""
+        return tuple(f for f in self.files if f.name in _WANTED_NAMES or f.name.endswith(_WANTED_SUFFIXES))
+
+
+class Hub(Protocol):
+    """What a pull asks of the hub."""
+
+    def describe(self, source: HubSource, monitor: Monitor) -> HubRepo:
+        """What the repository holds. Raises SourceFailedError, within seconds."""
+
+    def address(self, source: HubSource, commit: str, name: str) -> str:
+        """Where a file lies."""
+
+    def headers(self) -> dict[str, str]:
+        """What the hub wants to see with a request (the user's token, if any)."""
+
+
+class HuggingFaceHub:
+    """The hub that `huggingface_hub` is configured for (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE), or `endpoint`."""
+
+    def __init__(self, endpoint: str | None = None, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+        self._endpoint = endpoint
+        self._answer_within_s = answer_within_s
+
+    def describe(self, source: HubSource, monitor: Monitor) -> HubRepo:
+        def ask() -> Any:
+            from huggingface_hub import HfApi
+
+            return HfApi(self._endpoint).model_info(
+                source.repo, revision=source.revision, files_metadata=True, timeout=self._answer_within_s
+            )
+
+        info = within(self._answer_within_s, ask, monitor)
+        declared = getattr(info.card_data, "license", None) if info.card_data else None
+        return HubRepo(info.sha, declared, tuple(_file(sibling) for sibling in info.siblings or ()))
+
+    def address(self, source: HubSource, commit: str, name: str) -> str:
+        from huggingface_hub import hf_hub_url
+
+        return hf_hub_url(source.repo, name, revision=commit, endpoint=self._endpoint)
+
+    def headers(self) -> dict[str, str]:
+        from huggingface_hub import get_token
+
+        token = get_token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def fetch_from_hub(entry: ModelEntry, source: HubSource, folder: Path, hub: Hub, monitor: Monitor) -> HubRepo:
+    """Put every file of `entry` into ``folder/files`` (without file entries: all that its model needs).
+
+    Raises SourceFailedError, AppError CANCELLED, OSError of the disk.
+    """
+    monitor.report(PullStage.CONNECTING)
+    repo = hub.describe(source, monitor)
+    wanted = files_of(entry, repo)
+    files = folder / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    total, done = sum(file.size for file in wanted), 0
+    with client() as http:
+        for file in wanted:
+            if not (files / file.name).exists():
+                url = hub.address(source, repo.commit, file.name)
+
+                def on_position(position: int, base: int = done) -> None:
+                    monitor.report(PullStage.DOWNLOADING, base + position, total)
+
+                Download(http, url, files / file.name, file.expected, monitor, on_position, hub.headers()).run()
+            done += file.size
+    return repo
+
+
+def files_of(entry: ModelEntry, repo: HubRepo) -> tuple[HubFile, ...]:
+    """The files to fetch: the pinned ones, else those of the repository. Raises SourceFailedError when it has none."""
+    if entry.file:
+        return tuple(HubFile(file.name, file.size, Expected(file.size, file.sha256)) for file in entry.file)
+    wanted = repo.model_files
+    if not any(file.name.endswith(".safetensors") for file in wanted):
+        raise SourceFailedError(msg("The repository has no weights in the safetensors format."))
+    return wanted
+
+
+def _file(sibling: Any) -> HubFile:
+    """Large files are named by SHA-256, small ones by git's blob id."""
+    size = int(sibling.size or 0)
+    if sibling.lfs is not None:
+        return HubFile(sibling.rfilename, size, Expected(size, sha256=sibling.lfs.sha256))
+    return HubFile(sibling.rfilename, size, Expected(size, git_sha1=sibling.blob_id))
+
+
+def within(seconds: float, ask: Callable[[], _Result], monitor: Monitor) -> _Result:
+    """The result of `ask`, or SourceFailedError. The call runs in a thread of its own because a name lookup that hangs
+    knows no timeout; an abandoned one ends by itself."""
+    results: list[_Result] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(ask())
+        except Exception as error:  # noqa: BLE001 - whatever the hub's library raises, the next source is the answer
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="hub", daemon=True)
+    thread.start()
+    deadline_s = time.monotonic() + seconds
+    while thread.is_alive() and time.monotonic() < deadline_s:
+        thread.join(_POLL_S)
+        monitor.check()
+    if results:
+        return results[0]
+    if errors:
+        raise SourceFailedError(msg("It could not be reached."), details=repr(errors[0])) from errors[0]
+    raise SourceFailedError(msg("It did not answer within {seconds} s.", seconds=int(seconds)))

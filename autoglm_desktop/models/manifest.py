@@ -1,0 +1,119 @@
+"""``autoglm.json``: what an installed model is, where it came from, and the hash of each of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import autoglm_desktop
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import msg
+
+from .progress import Monitor, PullStage, silent
+
+NAME = "autoglm.json"
+
+
+class FileRecord(BaseModel):
+    """Size in bytes and SHA-256 of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    size: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """The note beside an installed model. `files` by path relative to the folder, `gguf` the file that the weights were
+    converted from (kept beside them). Keys of a newer version are ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    display_name: str
+    modalities: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    license: str | None = None
+    architecture: str
+    context_tokens: int | None = None
+    source: str
+    commit: str | None = None
+    made_by: str = autoglm_desktop.__version__
+    made_s: float = 0.0
+    convert_s: float | None = None
+    gguf: str | None = None
+    files: dict[str, FileRecord] = {}
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest | None:
+        """The manifest of a folder, or None where there is no readable one (no installed model)."""
+        try:
+            return cls.model_validate_json((folder / NAME).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def write(self, folder: Path) -> None:
+        """Write it and make sure that it and every file of `folder` rest on the disk."""
+        (folder / NAME).write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        for path in [*folder.rglob("*"), folder]:
+            flush(path)
+
+    def complete(self, folder: Path) -> bool:
+        """Whether every file is there in its size: quick, without reading them."""
+        return all(_size(folder / name) == record.size for name, record in self.files.items())
+
+    def verify(self, folder: Path, monitor: Monitor | None = None) -> None:
+        """Read every file and compare. Raises AppError WEIGHTS_CORRUPT that names the first wrong one."""
+        for name, record in self.files.items():
+            if _size(folder / name) != record.size or digest(folder / name, monitor or silent()) != record.sha256:
+                raise AppError(
+                    ErrorCode.WEIGHTS_CORRUPT,
+                    msg("The file {name} of the model {model} is damaged.", name=name, model=self.id),
+                    msg(
+                        "Remove the model and fetch it again: models remove {model}, models pull {model}.",
+                        model=self.id,
+                    ),
+                )
+
+
+def record_files(folder: Path, monitor: Monitor) -> dict[str, FileRecord]:
+    """Size and hash of every file in `folder`."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    total, done = sum(path.stat().st_size for path in paths), 0
+    records = {}
+    for path in paths:
+        monitor.report(PullStage.VERIFYING, done, total)
+        records[path.relative_to(folder).as_posix()] = FileRecord(
+            size=path.stat().st_size, sha256=digest(path, monitor)
+        )
+        done += path.stat().st_size
+    return records
+
+
+def digest(path: Path, monitor: Monitor) -> str:
+    """The SHA-256 of a file; stops when the user asks to."""
+    found = hashlib.sha256()
+    buffer = memoryview(bytearray(1 << 20))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            found.update(buffer[:count])
+            monitor.check()
+    return found.hexdigest()
+
+
+def flush(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, rest on the disk. Windows has no way to flush a folder."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

@@ -1,0 +1,193 @@
+"""Conversations as JSON: whole trees, with a version, checked when they are read."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from string import Formatter
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from autoglm_desktop.core.conversation import Conversation, Node, NodeState
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
+from autoglm_desktop.core.events import FinishReason, Usage
+from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.messages import Part, Role, TextPart
+from autoglm_desktop.core.precision import Tier
+
+from .text import clean
+
+FORMAT = "autoglm-desktop-conversation"
+VERSION = 1
+
+
+class _NodeRecord(BaseModel):
+    """A node of the file. Unknown keys are of a later version's making and are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(min_length=1)
+    parent_id: str | None = None
+    role: Literal[Role.USER, Role.ASSISTANT]
+    parts: tuple[Part, ...]
+    created_s: float = Field(ge=0, allow_inf_nan=False)
+    state: NodeState = NodeState.COMPLETE
+    reasoning: str = ""
+    thought_s: float = Field(0.0, ge=0, allow_inf_nan=False)
+    model_id: str | None = None
+    tier: Tier | None = None
+    usage: Usage | None = None
+    finish: FinishReason | None = None
+    error: ErrorReport | None = None
+    dropped_messages: int = Field(0, ge=0)
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    title: str = ""
+    created_s: float = Field(ge=0, allow_inf_nan=False)
+    updated_s: float = Field(ge=0, allow_inf_nan=False)
+    system_prompt: str | None = None
+    leaf_id: str | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: Literal["autoglm-desktop-conversation"]
+    version: Literal[1]
+    exported_s: float = Field(ge=0, allow_inf_nan=False)
+    conversation: _Head
+    nodes: tuple[_NodeRecord, ...]
+
+    @model_validator(mode="after")
+    def _is_a_tree(self) -> Self:
+        seen: set[str] = set()
+        for node in self.nodes:
+            if node.id in seen:
+                raise ValueError(f"the id {node.id!r} occurs twice")
+            if node.parent_id is not None and node.parent_id not in seen:
+                raise ValueError(f"the parent of {node.id!r} does not stand before it")
+            seen.add(node.id)
+        leaf = self.conversation.leaf_id
+        if (leaf is None) != (not seen) or (leaf is not None and leaf not in seen):
+            raise ValueError("leaf_id is not one of the nodes")
+        return self
+
+
+class _Kind(BaseModel):
+    """Just enough to tell a foreign file and a newer one from a broken one."""
+
+    format: str = ""
+    version: int = 0
+
+
+def dump(conversation: Conversation, tree: Sequence[Node]) -> str:
+    """The file's text; `tree` holds parents before children."""
+    head = _Head.model_validate(conversation, from_attributes=True)
+    nodes = tuple(_NodeRecord.model_validate(node, from_attributes=True) for node in tree)
+    file = _File(format=FORMAT, version=VERSION, exported_s=time.time(), conversation=head, nodes=nodes)
+    return file.model_dump_json(indent=2)
+
+
+def load(text: str) -> tuple[Conversation, list[Node]]:
+    """A conversation and its nodes under new ids. Raises AppError BAD_INPUT with what is wrong and where."""
+    try:
+        kind = _Kind.model_validate_json(text)
+        if kind.format == FORMAT and kind.version > VERSION:
+            raise _newer(kind.version)
+        file = _File.model_validate_json(text)
+    except ValidationError as error:
+        raise _bad(error) from error
+    return _with_new_ids(file)
+
+
+def _with_new_ids(file: _File) -> tuple[Conversation, list[Node]]:
+    conversation_id = uuid.uuid4().hex
+    new_id: dict[str | None, str | None] = {None: None}
+    nodes: list[Node] = []
+    for record in file.nodes:
+        node = _node_of(record, uuid.uuid4().hex, conversation_id, new_id[record.parent_id])
+        new_id[record.id] = node.id
+        nodes.append(node)
+    head = file.conversation
+    conversation = Conversation(
+        id=conversation_id,
+        title=" ".join(clean(head.title).split()),
+        created_s=head.created_s,
+        updated_s=time.time(),
+        system_prompt=None if head.system_prompt is None else clean(head.system_prompt),
+        leaf_id=new_id[head.leaf_id],
+    )
+    return conversation, nodes
+
+
+def _node_of(record: _NodeRecord, id_: str, conversation_id: str, parent_id: str | None) -> Node:
+    """An answer that was streaming when it was exported ended there, as far as the file tells."""
+    streaming = record.state is NodeState.STREAMING
+    return Node(
+        id=id_,
+        conversation_id=conversation_id,
+        parent_id=parent_id,
+        role=record.role,
+        parts=tuple(replace(part, text=clean(part.text)) for part in record.parts) or (TextPart(""),),
+        created_s=record.created_s,
+        state=NodeState.INTERRUPTED if streaming else record.state,
+        reasoning=clean(record.reasoning),
+        thought_s=record.thought_s,
+        model_id=None if record.model_id is None else clean(record.model_id),
+        tier=record.tier,
+        usage=record.usage,
+        finish=record.finish,
+        error=record.error if record.error is not None and _plain(record.error) else None,
+        dropped_messages=record.dropped_messages,
+    )
+
+
+def _plain(error: ErrorReport) -> bool:
+    """Whether its sentences name their parameters and nothing else: a template out of a file is not to be trusted."""
+    return all(_is_plain(text) for text in (error.cause, error.next_step))
+
+
+def _is_plain(text: Text) -> bool:
+    try:
+        fields = [field for field in Formatter().parse(text.template) if field[1] is not None]
+    except ValueError:
+        return False
+    return all(name in text.params and not spec and not conversion for _, name, spec, conversion in fields)
+
+
+def bad_file(reason: str, details: str = "") -> AppError:
+    """BAD_INPUT for a file that is no export of this application, or a damaged one; `reason` is English detail."""
+    return AppError(
+        ErrorCode.BAD_INPUT,
+        msg("This file cannot be imported: {reason}.", reason=reason),
+        _EXPORTS_ONLY,
+        details=details,
+    )
+
+
+_EXPORTS_ONLY: Text = msg("Choose a JSON or Markdown file that this application exported.")
+
+
+def _newer(found: int) -> AppError:
+    return AppError(
+        ErrorCode.BAD_INPUT,
+        msg(
+            "This file has the format {found} of a newer version; this one reads up to {known}.",
+            found=found,
+            known=VERSION,
+        ),
+        msg("Install the newer version, or export as Markdown there."),
+    )
+
+
+def _bad(error: ValidationError) -> AppError:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return bad_file(f"{where}: {message}" if where else message, str(error))

@@ -1,0 +1,88 @@
+"""The tables, and how a file of an older version becomes one of this version.
+
+Nodes are only added: an edit or a second answer is a sibling. `node.text` is what a person reads (all text parts,
+joined) and what search reads; `node.parts` is the JSON of the parts, NULL where that is one text part. A node is in
+the search index exactly while its state is not `streaming`, because taking a growing text out of a trigram index and
+putting it back twice a second would cost more than the writing itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+APPLICATION_ID = 0x41474C4D  # "AGLM", https://sqlite.org/fileformat.html#application_id
+
+_V1 = """
+CREATE TABLE conversation (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    created_s REAL NOT NULL,
+    updated_s REAL NOT NULL,
+    system_prompt TEXT,
+    leaf_id TEXT REFERENCES node(id) DEFERRABLE INITIALLY DEFERRED,
+    deleted_s REAL
+);
+CREATE INDEX conversation_by_time ON conversation(updated_s);
+CREATE INDEX conversation_by_leaf ON conversation(leaf_id);
+
+CREATE TABLE node (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    conversation_id TEXT NOT NULL REFERENCES conversation(id) ON DELETE CASCADE,
+    parent_id TEXT REFERENCES node(id),
+    role TEXT NOT NULL,
+    text TEXT NOT NULL,
+    parts TEXT,
+    created_s REAL NOT NULL,
+    state TEXT NOT NULL,
+    reasoning TEXT NOT NULL DEFAULT '',
+    thought_s REAL NOT NULL DEFAULT 0,
+    model_id TEXT,
+    tier TEXT,
+    usage TEXT,
+    finish TEXT,
+    error TEXT,
+    dropped_messages INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX node_by_parent ON node(parent_id, conversation_id, seq);
+CREATE INDEX node_by_conversation ON node(conversation_id, seq);
+CREATE INDEX node_streaming ON node(state) WHERE state = 'streaming';
+
+CREATE VIEW node_indexed AS SELECT seq, text FROM node WHERE state <> 'streaming';
+CREATE VIRTUAL TABLE node_fts USING fts5(text, content = 'node_indexed', content_rowid = 'seq', tokenize = 'trigram');
+
+CREATE TRIGGER node_added AFTER INSERT ON node WHEN new.state <> 'streaming' BEGIN
+    INSERT INTO node_fts(rowid, text) VALUES (new.seq, new.text);
+END;
+CREATE TRIGGER node_removed AFTER DELETE ON node WHEN old.state <> 'streaming' BEGIN
+    INSERT INTO node_fts(node_fts, rowid, text) VALUES ('delete', old.seq, old.text);
+END;
+CREATE TRIGGER node_changed AFTER UPDATE OF text, state ON node BEGIN
+    INSERT INTO node_fts(node_fts, rowid, text) SELECT 'delete', old.seq, old.text WHERE old.state <> 'streaming';
+    INSERT INTO node_fts(rowid, text) SELECT new.seq, new.text WHERE new.state <> 'streaming';
+END;
+"""
+
+# One trigger for both halves of a change: SQLite promises no order among triggers of one event.
+
+MIGRATIONS: tuple[str, ...] = (_V1,)
+"""Script n brings a file of version n to n + 1. Never change one that was released: add one."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of the file's schema; 0 for a new file."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring the file to the newest version, each step whole or not at all. Raises sqlite3.Error."""
+    for number in range(version(connection), len(migrations)):
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {migrations[number]};"
+                f" PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
+            )
+        finally:
+            if connection.in_transaction:
+                connection.rollback()

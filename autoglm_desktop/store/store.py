@@ -1,0 +1,269 @@
+"""Conversations in SQLite. Every method may be called from any thread; each is one transaction.
+
+Methods raise AppError: NOT_WRITABLE, DISK_FULL, STORE_CORRUPT or BUSY when the file fails, BAD_INPUT when a
+conversation or message is not there (any more).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from autoglm_desktop.core.conversation import Conversation, Node, SearchHit
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import Text, msg
+
+from .database import mark_suspect, open_file, open_memory
+from .failures import told
+from .rows import NODE_COLUMNS, branch_of, conversation_of, node_of, node_values, nodes_of
+from .search import search
+
+_COLUMNS = ", ".join(NODE_COLUMNS)
+_NODE = f"SELECT {_COLUMNS} FROM node WHERE id = ?"  # noqa: S608 - made of constants, as all below
+_NODES = f"SELECT {_COLUMNS} FROM node WHERE conversation_id = ? ORDER BY seq"  # noqa: S608
+_SIBLINGS = "SELECT id FROM node WHERE parent_id IS ? AND conversation_id = ? ORDER BY seq"
+_NEWEST_BELOW = """
+    WITH RECURSIVE below(id, seq) AS (
+        SELECT id, seq FROM node WHERE id = ?
+        UNION ALL
+        SELECT n.id, n.seq FROM below JOIN node n ON n.parent_id = below.id
+    )
+    SELECT id FROM below ORDER BY seq DESC LIMIT 1
+"""
+_INSERT_NODE = (
+    f"INSERT INTO node ({_COLUMNS}) "  # noqa: S608
+    f"VALUES ({', '.join(':' + name for name in NODE_COLUMNS)})"
+)
+_FINISH_NODE = (
+    "UPDATE node SET "  # noqa: S608
+    + ", ".join(f"{name} = :{name}" for name in NODE_COLUMNS if name not in ("id", "conversation_id", "parent_id"))
+    + " WHERE id = :id"
+)
+
+
+class Store:
+    """The conversations of one file, or with path None of this process alone, in memory.
+
+    `notices` are sentences to show once: a damaged file that was set aside.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Opening marks answers that a crash cut off as interrupted, and purges old deletions.
+
+        Raises AppError STORE_NEWER (the file is left as it is), NOT_WRITABLE, DISK_FULL or BUSY.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        opened = open_memory() if path is None else open_file(path)
+        self._connection = opened.connection
+        self.notices: tuple[Text, ...] = opened.notices
+
+    @property
+    def temporary(self) -> bool:
+        """Whether nothing of this store reaches the disk."""
+        return self.path is None
+
+    def conversations(self) -> list[Conversation]:
+        """Newest first, without deleted ones."""
+        with self._reading() as db:
+            rows = db.execute("SELECT * FROM conversation WHERE deleted_s IS NULL ORDER BY updated_s DESC, rowid DESC")
+            return [conversation_of(row, temporary=self.temporary) for row in rows]
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Raises AppError BAD_INPUT when there is none of that id, or it was deleted."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT * FROM conversation WHERE id = ? AND deleted_s IS NULL", (conversation_id,)
+            ).fetchone()
+        if row is None:
+            raise _gone(conversation_id)
+        return conversation_of(row, temporary=self.temporary)
+
+    def holds(self, conversation_id: str) -> bool:
+        """Whether there is a conversation of that id here, deleted or not."""
+        with self._reading() as db:
+            return db.execute("SELECT 1 FROM conversation WHERE id = ?", (conversation_id,)).fetchone() is not None
+
+    def path_of(self, conversation_id: str) -> list[Node]:
+        """The shown branch, root first; empty for a conversation without messages, or none of that id."""
+        with self._reading() as db:
+            head = db.execute("SELECT leaf_id FROM conversation WHERE id = ? AND deleted_s IS NULL", (conversation_id,))
+            leaf = head.fetchone()
+            rows = _node_rows(db, conversation_id) if leaf else []
+        return branch_of(rows, leaf["leaf_id"] if leaf else None)
+
+    def tree_of(self, conversation_id: str) -> list[Node]:
+        """All nodes in order of creation: a parent before its children."""
+        with self._reading() as db:
+            rows = _node_rows(db, conversation_id)
+        return nodes_of(rows)
+
+    def node(self, node_id: str) -> Node:
+        """Raises AppError BAD_INPUT when there is none of that id."""
+        found = self.find_node(node_id)
+        if found is None:
+            raise AppError(
+                ErrorCode.BAD_INPUT,
+                msg("This message is not there any more ({id}).", id=node_id),
+                msg("Open the conversation again."),
+            )
+        return found
+
+    def find_node(self, node_id: str) -> Node | None:
+        """The node, or None when there is none of that id."""
+        with self._reading() as db:
+            row = db.execute(_NODE, (node_id,)).fetchone()
+            if row is None:
+                return None
+            siblings = db.execute(_SIBLINGS, (row["parent_id"], row["conversation_id"])).fetchall()
+        return node_of(row, tuple(sibling["id"] for sibling in siblings))
+
+    def newest_leaf_below(self, node_id: str) -> str:
+        """The id of the leaf that was added last among the descendants of the node; the node's own if it is a leaf."""
+        with self._reading() as db:
+            row = db.execute(_NEWEST_BELOW, (node_id,)).fetchone()
+        return str(row["id"]) if row else node_id
+
+    def search(self, query: str, limit: int = 50) -> list[SearchHit]:
+        """See `store.search`."""
+        with self._reading() as db:
+            return search(db, query, limit)
+
+    def add_conversation(self, conversation: Conversation, nodes: Sequence[Node] = ()) -> None:
+        """A new conversation with the nodes it begins with, parents first."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO conversation (id, title, created_s, updated_s, system_prompt, leaf_id)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    conversation.id,
+                    conversation.title,
+                    conversation.created_s,
+                    conversation.updated_s,
+                    conversation.system_prompt,
+                    conversation.leaf_id,
+                ),
+            )
+            db.executemany(_INSERT_NODE, map(node_values, nodes))
+
+    def add_nodes(self, conversation_id: str, nodes: Sequence[Node], *, title: str | None = None) -> None:
+        """Add nodes and show the last of them; `title` is set if there is none yet.
+
+        When this returns, they are on the disk: it waits for the journal to be synchronised.
+        """
+        with self._writing(durable=True) as db:
+            db.executemany(_INSERT_NODE, map(node_values, nodes))
+            changed = db.execute(
+                "UPDATE conversation SET leaf_id = ?, updated_s = ?,"
+                " title = CASE WHEN title = '' THEN coalesce(?, '') ELSE title END"
+                " WHERE id = ? AND deleted_s IS NULL",
+                (nodes[-1].id, time.time(), title, conversation_id),
+            ).rowcount
+            if not changed:
+                raise _gone(conversation_id)
+
+    def save_partial(self, node: Node) -> None:
+        """The text and reasoning of an answer so far. Survives a crash of the process, not of the machine."""
+        with self._writing() as db:
+            db.execute(
+                "UPDATE node SET text = ?, reasoning = ?, thought_s = ? WHERE id = ?",
+                (node.text, node.reasoning, node.thought_s, node.id),
+            )
+
+    def finish_node(self, node: Node) -> None:
+        """The final form of an answer. An answer whose conversation is gone for good is dropped."""
+        with self._writing(durable=True) as db:
+            db.execute(_FINISH_NODE, node_values(node))
+            db.execute("UPDATE conversation SET updated_s = ? WHERE id = ?", (time.time(), node.conversation_id))
+
+    def show(self, conversation_id: str, leaf_id: str) -> None:
+        """Make the branch that ends at `leaf_id` the shown one."""
+        self._update(conversation_id, "leaf_id = ?", leaf_id)
+
+    def rename(self, conversation_id: str, title: str) -> None:
+        self._update(conversation_id, "title = ?", title)
+
+    def set_system_prompt(self, conversation_id: str, system_prompt: str | None) -> None:
+        """None: the one of the settings."""
+        self._update(conversation_id, "system_prompt = ?", system_prompt)
+
+    def delete(self, conversation_id: str) -> None:
+        """Hide it; `restore` brings it back until it is purged."""
+        self._update(conversation_id, "deleted_s = ?", time.time())
+
+    def restore(self, conversation_id: str) -> None:
+        """Undo `delete`. Raises AppError BAD_INPUT when it was purged."""
+        with self._writing() as db:
+            changed = db.execute("UPDATE conversation SET deleted_s = NULL WHERE id = ?", (conversation_id,)).rowcount
+        if not changed:
+            raise _gone(conversation_id)
+
+    def purge(self, conversation_ids: Sequence[str]) -> None:
+        """Remove deleted conversations for good; ids that are not deleted are left alone."""
+        with self._writing() as db:
+            db.executemany(
+                "DELETE FROM conversation WHERE id = ? AND deleted_s IS NOT NULL", [(id_,) for id_ in conversation_ids]
+            )
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._lock:
+            self._connection.close()
+
+    def _update(self, conversation_id: str, assignment: str, value: str | float | None) -> None:
+        with self._writing() as db:
+            changed = db.execute(
+                f"UPDATE conversation SET {assignment} WHERE id = ? AND deleted_s IS NULL",  # noqa: S608 - literals
+                (value, conversation_id),
+            ).rowcount
+        if not changed:
+            raise _gone(conversation_id)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._damage_noted(), told(self.path):
+            yield self._connection
+
+    @contextmanager
+    def _writing(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction. `durable` waits until it is on the disk (https://sqlite.org/pragma.html#pragma_synchronous).
+
+        FULL synchronises the journal at each commit, NORMAL only when it is copied into the file.
+        """
+        with self._lock, self._damage_noted(), told(self.path):
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _damage_noted(self) -> Iterator[None]:
+        try:
+            yield
+        except AppError as error:
+            if error.report.code is ErrorCode.STORE_CORRUPT and self.path is not None:
+                mark_suspect(self.path)
+            raise
+
+
+def _node_rows(db: sqlite3.Connection, conversation_id: str) -> list[tuple[Any, ...]]:
+    cursor = db.cursor()
+    cursor.row_factory = None  # plain tuples, by position
+    return cursor.execute(_NODES, (conversation_id,)).fetchall()
+
+
+def _gone(conversation_id: str) -> AppError:
+    return AppError(
+        ErrorCode.BAD_INPUT,
+        msg("This conversation is not there any more ({id}).", id=conversation_id),
+        msg("Choose another one or start a new conversation."),
+    )

@@ -1,0 +1,292 @@
+"""What the window opens beside the conversation: settings, models, first run, keys, files, notices."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QToolTip
+
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
+from autoglm_desktop.core.i18n import Text, msg, tr
+from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.models.library import ModelLibrary
+
+from .controller import Controller
+from .models.conversations import title
+from .paths import DataPaths
+from .widgets.banner import Action, Notice
+from .widgets.top_bar import ModelEntry
+from .windows.first_run import FirstRunPage
+from .windows.keys_dialog import KeysDialog
+from .windows.model_manager import ModelManager
+from .windows.settings_dialog import SettingsDialog
+
+log = logging.getLogger(__name__)
+
+
+class Desk(QObject):
+    """Opens dialogs and pages for a controller and its window. Lives on the GUI thread."""
+
+    def __init__(
+        self, controller: Controller, library: ModelLibrary, paths: DataPaths, unload: Callable[[], None]
+    ) -> None:
+        """`unload` makes the engine give its memory back."""
+        super().__init__(controller)
+        self._unload = unload
+        self.controller, self.library, self.paths = controller, library, paths
+        self.window, self.look = controller.window, controller.window.look
+        self.first_run: FirstRunPage | None = None
+        self.manager: ModelManager | None = None
+        self.settings_dialog: SettingsDialog | None = None
+        self._model_id = controller.assistant.settings.model_id
+        self._connect()
+        self.window.bind_keys(self._commands())
+        self.refresh_models()
+
+    def close(self) -> None:
+        """End downloads and verifications."""
+        if self.first_run is not None:
+            self.first_run.pull.close_job()
+        if self.manager is not None:
+            self.manager.close_jobs()
+        if self.settings_dialog is not None:
+            self.settings_dialog.close()
+
+    def show_notices(self, notices: tuple[Text, ...]) -> None:
+        """Things that a start found: a file set aside, unknown settings."""
+        for number, text in enumerate(notices):
+            self.window.banners.show_notice(Notice(f"start-{number}", text))
+
+    def show_error(self, report: ErrorReport) -> None:
+        """A banner with the ways on that this error has."""
+        if report.code is ErrorCode.CANCELLED:
+            return
+        if report.code is ErrorCode.MODEL_MISSING:
+            self.show_first_run()
+        self.window.banners.show_notice(Notice.of(report, *self._ways_on(report)))
+
+    def show_first_run(self) -> None:
+        """The page that fetches a model, in the place of the conversation."""
+        if self.first_run is None:
+            self.first_run = FirstRunPage(self.look, self.library, self.paths.data_dir)
+            self.first_run.ready.connect(self._model_ready)
+            self.first_run.manage_requested.connect(self.show_models)
+            self.window.add_page(self.first_run)
+        if not self.first_run.pull.running:
+            self.first_run.show_models(self.library.list(), self.controller.assistant.settings.model_id)
+        self.window.show_page(self.first_run)
+
+    def show_models(self) -> None:
+        """The manager of models."""
+        if self.manager is None:
+            self.manager = ModelManager(self.look, self.library, self.window)
+            self.manager.changed.connect(self._models_changed)
+            self.manager.use_requested.connect(self._model_ready)
+        self.manager.refresh()
+        self.manager.show()
+        self.manager.raise_()
+
+    def show_settings(self) -> None:
+        """The settings, applied while they are changed."""
+        if self.settings_dialog is None:
+            dialog = SettingsDialog(
+                self.look,
+                self.controller.assistant.settings,
+                self._entries(),
+                data_dir=self.paths.data_dir,
+                log_path=self.paths.log,
+                parent=self.window,
+            )
+            dialog.changed.connect(self._settings_edited)
+            dialog.folder_requested.connect(open_folder)
+            dialog.destroyed.connect(self._settings_closed)
+            self.settings_dialog = dialog
+        self.settings_dialog.show()
+        self.settings_dialog.raise_()
+
+    def show_keys(self) -> None:
+        """The list of keys."""
+        KeysDialog(self.look, self.window).open()
+
+    def export(self, conversation_id: str, kind: str) -> None:
+        """Save a conversation as ``markdown`` or ``json`` where the person says."""
+        with self.controller.telling():
+            conversation = self.controller.assistant.conversation(conversation_id)
+            suffix = "md" if kind == "markdown" else "json"
+            proposed = f"{_file_name(title(conversation))}.{suffix}"
+            chosen, _ = QFileDialog.getSaveFileName(self.window, tr("Export"), proposed, f"*.{suffix}")
+            if chosen:
+                self.export_to(conversation_id, kind, Path(chosen))
+
+    def export_to(self, conversation_id: str, kind: str, path: Path) -> None:
+        """Write a conversation to `path`; a failure is shown."""
+        assistant = self.controller.assistant
+        with self.controller.telling():
+            write = assistant.export_markdown if kind == "markdown" else assistant.export_json
+            try:
+                path.write_text(write(conversation_id), encoding="utf-8")
+            except OSError as error:
+                raise _not_written(path, error) from error
+
+    def import_conversation(self) -> None:
+        """Read a conversation that was exported."""
+        chosen, _ = QFileDialog.getOpenFileName(self.window, tr("Import"), "", "*.json *.md")
+        if chosen:
+            self.import_from(Path(chosen))
+
+    def import_from(self, path: Path) -> None:
+        """Read a conversation from `path` and open it; a failure is shown."""
+        assistant = self.controller.assistant
+        with self.controller.telling():
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise _not_read(path, error) from error
+            made = assistant.import_json(text) if path.suffix == ".json" else assistant.import_markdown(text)
+            self.controller.show_list()
+            self.controller.open(made.id)
+
+    def refresh_models(self) -> None:
+        """The models of the chip's menu."""
+        self.window.top_bar.model.show_models(self._entries(), self.controller.assistant.settings.model_id)
+
+    def _entries(self) -> tuple[ModelEntry, ...]:
+        models = self.library.list()
+        return tuple(ModelEntry(m.id, m.display_name, m.installed) for m in models if "text" in m.modalities)
+
+    def _model_ready(self, model_id: str) -> None:
+        self.window.show_page(None)
+        self.window.banners.dismiss(ErrorCode.MODEL_MISSING.value)
+        self._choose_model(model_id)
+
+    def _choose_model(self, model_id: str) -> None:
+        if model_id != self.controller.assistant.settings.model_id:
+            self.controller.change_settings(model_id=model_id)
+        self.refresh_models()
+        self._load()
+
+    def _load(self) -> None:
+        with self.controller.telling():
+            self.controller.assistant.preload()
+
+    def _models_changed(self) -> None:
+        self.refresh_models()
+        if self.first_run is not None and not self.window.chat_shown and not self.first_run.pull.running:
+            self.show_first_run()
+
+    def _settings_edited(self, settings: Settings) -> None:
+        with self.controller.telling():
+            self.controller.assistant.update_settings(settings)
+
+    def _settings_applied(self, settings: Settings) -> None:
+        if self.settings_dialog is not None and self.settings_dialog.settings != settings:
+            self.settings_dialog.show_settings(settings)
+        if settings.model_id != self._model_id:
+            self._model_id = settings.model_id
+            self.refresh_models()
+
+    def _settings_closed(self) -> None:
+        self.settings_dialog = None
+
+    def _ways_on(self, report: ErrorReport) -> tuple[Action, ...]:
+        if report.suggested_tier is not None:
+            tier = TierChoice(report.suggested_tier)
+            use = msg("Use {tier}", tier=tier.value.upper())
+            return Action(use, lambda: self._retry_in(tier)), self._other_model()
+        if report.code in (ErrorCode.WEIGHTS_CORRUPT, ErrorCode.UNSUPPORTED_ARCHITECTURE, ErrorCode.MODEL_UNKNOWN):
+            return (self._other_model(),)
+        return ()
+
+    def _other_model(self) -> Action:
+        return Action(msg("Choose another model"), self.show_models)
+
+    def _retry_in(self, tier: TierChoice) -> None:
+        self.controller.choose_tier(tier)
+        self._load()
+
+    def _connect(self) -> None:
+        window, controller = self.window, self.controller
+        controller.failed.connect(self.show_error)
+        controller.settings_changed.connect(self._settings_applied)
+        window.sidebar.settings_requested.connect(self.show_settings)
+        window.sidebar.export_requested.connect(self.export)
+        window.banners.log_requested.connect(lambda: open_folder(self.paths.log.parent))
+        chip = window.top_bar.model
+        chip.model_chosen.connect(self._choose_model)
+        chip.load_requested.connect(self._load)
+        chip.manage_requested.connect(self.show_models)
+        chip.unload_requested.connect(self._unload)
+
+    def _commands(self) -> dict[str, Callable[[], None]]:
+        window, controller = self.window, self.controller
+        return {
+            "escape": self._escape,
+            "new_chat": controller.new_chat,
+            "temporary_chat": lambda: controller.new_chat(temporary=True),
+            "search": self._focus_search,
+            "focus_prompt": lambda: window.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason),
+            "toggle_sidebar": window.toggle_sidebar,
+            "toggle_dock": window.toggle_dock,
+            "toggle_think": window.composer.think.click,
+            "models": self.show_models,
+            "import_conversation": self.import_conversation,
+            "settings": self.show_settings,
+            "keys": self.show_keys,
+            "talk": self._explain_talk,
+            "quit": self._quit,
+        }
+
+    def _quit(self) -> None:
+        self.window.close()
+
+    def _escape(self) -> None:
+        """Esc: leave the search, else stop the answer."""
+        search = self.window.sidebar.search
+        if search.hasFocus():
+            search.clear()
+            self.window.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        else:
+            self.controller.stop()
+
+    def _focus_search(self) -> None:
+        if self.window.sidebar.isHidden():
+            self.window.toggle_sidebar()
+        self.window.sidebar.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.window.sidebar.search.selectAll()
+
+    def _explain_talk(self) -> None:
+        button = self.window.composer.microphone
+        QToolTip.showText(button.mapToGlobal(button.rect().topRight()), button.toolTip(), button)
+
+
+def open_folder(folder: Path) -> None:
+    """Show a folder in the system's file manager."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+def _file_name(text: str) -> str:
+    kept = "".join(char if char.isalnum() or char in " -_." else " " for char in text)
+    return " ".join(kept.split())[:60] or "conversation"
+
+
+def _not_written(path: Path, error: OSError) -> AppError:
+    return AppError(
+        ErrorCode.NOT_WRITABLE,
+        msg("{path} could not be written.", path=str(path)),
+        msg("Choose another folder, or free some space."),
+        details=str(error),
+    )
+
+
+def _not_read(path: Path, error: Exception) -> AppError:
+    return AppError(
+        ErrorCode.BAD_INPUT,
+        msg("{path} could not be read.", path=str(path)),
+        msg("Choose a file that this application exported, as JSON or Markdown in UTF-8."),
+        details=str(error),
+    )

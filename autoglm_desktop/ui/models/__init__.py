@@ -1,0 +1,1 @@
+"""Models without widgets: what lists show."""

@@ -1,0 +1,34 @@
+"""Where a run keeps its files. Without Qt, for the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DataPaths:
+    """Files of a data folder."""
+
+    data_dir: Path
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir / "logs" / "window.log"
+
+    @property
+    def engine_log(self) -> Path:
+        return self.data_dir / "logs" / "engine.log"
+
+    @property
+    def settings(self) -> Path:
+        return self.data_dir / "settings.json"
+
+    @property
+    def store(self) -> Path:
+        return self.data_dir / "conversations.sqlite3"
+
+    @property
+    def window(self) -> Path:
+        """Geometry of the window."""
+        return self.data_dir / "window.ini"

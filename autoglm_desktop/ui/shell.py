@@ -1,0 +1,97 @@
+"""The window with everything around it, as the composition root sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout
+
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.core.errors import AppError, ErrorReport
+from autoglm_desktop.core.i18n import Text
+from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.models.library import ModelLibrary
+
+from .appearance import Appearance
+from .controller import Controller
+from .desk import Desk
+from .paths import DataPaths
+from .single_instance import Listener
+from .widgets.banner import Banner, Notice
+from .windows.main_window import MainWindow
+
+
+def make_application() -> QApplication:
+    """The one application object of the process."""
+    application = QApplication.instance()
+    if not isinstance(application, QApplication):
+        application = QApplication(["autoglm-desktop"])
+    application.setApplicationName("autoglm-desktop")
+    application.setApplicationDisplayName("AutoGLM Desktop")
+    application.setDesktopFileName("autoglm-desktop")
+    return application
+
+
+class Shell:
+    """Builds the window over an assistant; `close` takes it down and joins what it started."""
+
+    def __init__(
+        self,
+        application: QApplication,
+        assistant: Assistant,
+        library: ModelLibrary,
+        paths: DataPaths,
+        *,
+        unload: Callable[[], None],
+    ) -> None:
+        """`unload` makes the engine give its memory back."""
+        self.look = Appearance(application, assistant.settings)
+        self.window = MainWindow(self.look, paths.window)
+        self.controller = Controller(self.window, assistant)
+        self.desk = Desk(self.controller, library, paths, unload)
+        self._library = library
+        self._paths = paths
+        self._listener: Listener | None = None
+
+    def show(self, notices: tuple[Text, ...] = ()) -> None:
+        """Show the window; what can wait until it is painted does."""
+        self.desk.show_notices(notices)
+        if not self._has_model():
+            self.desk.show_first_run()
+        self.window.show()
+        QTimer.singleShot(0, self.window, self._listen)
+
+    def close(self) -> None:
+        """End everything that the window started; the assistant is not ours to close."""
+        if self._listener is not None:
+            self._listener.close()
+        self.desk.close()
+        self.controller.close()
+        self.window.close()
+        self.window.deleteLater()
+        QApplication.sendPostedEvents(None, 0)
+
+    def _listen(self) -> None:
+        self._listener = Listener(self._paths.data_dir)
+        self._listener.woken.connect(self.window.come_forward)
+
+    def _has_model(self) -> bool:
+        try:
+            self._library.ref(self.controller.assistant.settings.model_id)
+        except AppError:
+            return False
+        return True
+
+
+def show_failure(report: ErrorReport) -> None:
+    """A dialog for a start that failed: cause, next step, details."""
+    look = Appearance(make_application(), Settings())
+    dialog = QDialog()
+    dialog.setMinimumWidth(520)
+    dialog.setWindowTitle("AutoGLM Desktop")
+    banner = Banner(look, Notice.of(report))
+    banner.log_button.hide()
+    banner.closed.connect(dialog.accept)
+    QVBoxLayout(dialog).addWidget(banner)
+    dialog.exec()

@@ -1,0 +1,207 @@
+"""Where a message is written: a growing field, ways to attach, the thinking switch, send that turns into stop."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QMimeData, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QInputMethodEvent, QKeyEvent, QTextCursor
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout
+
+from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.ui.appearance import Appearance
+from autoglm_desktop.ui.style import Theme, ink_on
+
+from .parts import Panel, describe, paint_icon, restyle, tool_button
+
+_MAX_LINES = 8
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class PromptEdit(QPlainTextEdit):
+    """The text field. Enter sends (unless an input method is composing), Shift+Enter breaks the line."""
+
+    send_pressed = Signal()
+    recall_pressed = Signal()
+    focus_changed = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("prompt")
+        self.setTabChangesFocus(True)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.send_on_enter = True
+        self._preedit = ""
+        self.document().setDocumentMargin(2)
+        self.document().documentLayout().documentSizeChanged.connect(self.fit)
+        self.fit()
+
+    @property
+    def composing(self) -> bool:
+        """Whether an input method holds text that is not part of the document yet."""
+        return bool(self._preedit)
+
+    def fit(self, *_: object) -> None:
+        """Take the height of the text, between one line and eight."""
+        lines = max(1, min(_MAX_LINES, round(self.document().size().height())))
+        frame = round(self.document().documentMargin() * 2) + 8
+        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + frame)
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        self._preedit = event.preeditString()
+        super().inputMethodEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _ENTER and self.composing:
+            event.ignore()  # the input method commits with it
+        elif event.key() in _ENTER and self._sends(event.modifiers()):
+            self.send_pressed.emit()
+        elif event.key() == Qt.Key.Key_Up and not self.toPlainText() and not self.composing:
+            self.recall_pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focus_changed.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focus_changed.emit(False)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Paste as plain text, without the object replacement characters that web pages leave behind."""
+        self.insertPlainText(source.text().replace("\ufffc", ""))
+
+    def _sends(self, modifiers: Qt.KeyboardModifier) -> bool:
+        if modifiers & Qt.KeyboardModifier.ShiftModifier:
+            return False
+        if modifiers & Qt.KeyboardModifier.ControlModifier:
+            return True
+        return self.send_on_enter
+
+
+class Composer(Panel):
+    """The field with its buttons. `submitted` carries the trimmed text; the field empties when told `clear`."""
+
+    submitted = Signal(str)
+    stop_requested = Signal()
+    think_toggled = Signal(bool)
+
+    def __init__(self, look: Appearance) -> None:
+        super().__init__(look)
+        self.setObjectName("composer")
+        self.edit = PromptEdit()
+        self.attach, self.camera, self.screenshot, self.microphone = (tool_button(enabled=False) for _ in range(4))
+        self.think, self.send = tool_button(checkable=True), tool_button()
+        self.last_prompt = ""
+        self._busy = self._stopping = False
+        self._blocked = ""
+        self._temporary = False
+        self._lay_out()
+        self._connect()
+        self.settle()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made here, so that send is stop."""
+        return self._busy
+
+    def text(self) -> str:
+        """What is written, trimmed."""
+        return self.edit.toPlainText().strip()
+
+    def set_text(self, text: str) -> None:
+        """Replace the text and put the cursor at its end."""
+        self.edit.setPlainText(text)
+        self.edit.moveCursor(QTextCursor.MoveOperation.End)
+
+    def show_state(self, *, busy: bool, stopping: bool = False, blocked: str = "") -> None:
+        """`busy` turns send into stop, `stopping` says that stop was heard; `blocked` is why nothing can be sent."""
+        self._busy, self._stopping, self._blocked = busy, stopping, blocked
+        self._update_send()
+
+    def show_temporary(self, *, temporary: bool) -> None:
+        """Say in the empty field that this conversation is a temporary one."""
+        self._temporary = temporary
+        self.retranslate()
+
+    def submit(self) -> None:
+        """Send what is written, if anything and if that is possible now."""
+        if self.text() and not self._busy and not self._blocked:
+            self.submitted.emit(self.text())
+
+    def retranslate(self) -> None:
+        temporary = tr("Temporary chat: nothing is written to disk…")
+        self.edit.setPlaceholderText(temporary if self._temporary else tr("Write a message…"))
+        describe(
+            self.edit, tr("Message"), tr("Enter sends, Shift+Enter breaks the line, ↑ brings the last message back")
+        )
+        images = tr("Images come with a later version.")
+        for button, name, reason in (
+            (self.attach, tr("Attach a file"), images),
+            (self.camera, tr("Camera"), images),
+            (self.screenshot, tr("Screenshot"), images),
+            (self.microphone, tr("Microphone"), tr("Voice comes with a later version (hold Ctrl+Space to talk).")),
+        ):
+            describe(button, name, tr("{name}: {reason}", name=name, reason=reason))
+        self.think.setText(tr("Think"))
+        describe(self.think, tr("Think"), tr("Let the model reason before it answers (Ctrl+T)"))
+        self._update_send()
+
+    def set_theme(self, theme: Theme) -> None:
+        for button, name in (
+            (self.attach, "plus"),
+            (self.camera, "camera"),
+            (self.screenshot, "selection"),
+            (self.microphone, "microphone"),
+        ):
+            paint_icon(button, name, theme)
+        paint_icon(self.think, "brain", theme, theme.accent if self.think.isChecked() else None)
+        self.edit.fit()
+        self._update_send()
+
+    def _update_send(self) -> None:
+        theme = self.look.theme
+        self.send.setProperty("stops", self._busy)
+        restyle(self.send)
+        ready = bool(self.text()) and not self._blocked
+        self.send.setEnabled(not self._stopping if self._busy else ready)
+        fill = theme.hot if self._busy else theme.accent
+        name = "stop-fill" if self._busy else "arrow-up-bold"
+        paint_icon(self.send, name, theme, ink_on(fill))
+        if self._busy:
+            describe(self.send, tr("Stopping…") if self._stopping else tr("Stop"), tr("Stop the answer (Esc)"))
+        else:
+            describe(self.send, tr("Send"), self._blocked or tr("Send the message (Enter)"))
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 12, 14, 10)
+        column.setSpacing(8)
+        column.addWidget(self.edit)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        for button in (self.attach, self.camera, self.screenshot, self.microphone, self.think):
+            row.addWidget(button)
+        row.addStretch()
+        row.addWidget(self.send)
+        column.addLayout(row)
+        self.think.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.think.setProperty("role", "word")
+        self.send.setObjectName("send")
+        self.send.setFixedSize(34, 34)
+
+    def _connect(self) -> None:
+        self.edit.send_pressed.connect(self.submit)
+        self.edit.recall_pressed.connect(lambda: self.set_text(self.last_prompt))
+        self.edit.focus_changed.connect(self._show_focus)
+        self.edit.textChanged.connect(self._update_send)
+        self.send.clicked.connect(lambda: self.stop_requested.emit() if self._busy else self.submit())
+        self.think.toggled.connect(lambda: paint_icon(self.think, "brain", self.look.theme, self._think_color()))
+        self.think.clicked.connect(self.think_toggled)
+
+    def _think_color(self) -> str | None:
+        return self.look.theme.accent if self.think.isChecked() else None
+
+    def _show_focus(self, focused: bool) -> None:
+        self.setProperty("focused", focused)
+        restyle(self)

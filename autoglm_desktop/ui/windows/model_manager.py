@@ -1,0 +1,249 @@
+"""The models of this machine and of the catalogue: download, verify, remove, add from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QMessageBox,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from autoglm_desktop.core.errors import AppError, ErrorReport
+from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.models.library import ModelInfo, ModelLibrary
+from autoglm_desktop.ui import figures
+from autoglm_desktop.ui.appearance import Appearance
+from autoglm_desktop.ui.jobs import Job
+from autoglm_desktop.ui.widgets.parts import describe, label
+from autoglm_desktop.ui.widgets.pull_progress import PullView
+
+from .first_run import download_size, language_names
+
+
+class ModelManager(QDialog):
+    """A table and what can be done with the marked line. `changed` after anything on disk did."""
+
+    changed = Signal()
+    use_requested = Signal(str)
+
+    def __init__(self, look: Appearance, library: ModelLibrary, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMinimumSize(760, 460)
+        self._library = library
+        self._models: tuple[ModelInfo, ...] = ()
+        self._job: Job | None = None
+        self.table = QTableWidget(0, 5)
+        self.pull = PullView(look, library)
+        self.told = label("secondary", wrap=True)
+        self.buttons = {
+            name: QPushButton() for name in ("use", "download", "verify", "remove", "add_folder", "add_file", "close")
+        }
+        self._lay_out()
+        self._connect()
+        look.language_changed.connect(self.retranslate)
+        self.retranslate()
+
+    @property
+    def marked(self) -> ModelInfo | None:
+        """The model of the marked line."""
+        row = self.table.currentRow()
+        return self._models[row] if 0 <= row < len(self._models) else None
+
+    def mark(self, model_id: str) -> None:
+        """Mark the line of a model."""
+        for row, model in enumerate(self._models):
+            if model.id == model_id:
+                self.table.selectRow(row)
+
+    def refresh(self) -> None:
+        """Read the library again; the marked line stays marked."""
+        marked = self.marked.id if self.marked else ""
+        self._models = tuple(self._library.list())
+        self.table.setRowCount(len(self._models))
+        for row, model in enumerate(self._models):
+            for column, text in enumerate(_cells(model)):
+                item = QTableWidgetItem(text)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+                self.table.setItem(row, column, item)
+        self.mark(marked or (self._models[0].id if self._models else ""))
+        self._update_buttons()
+
+    def close_jobs(self) -> None:
+        """End what runs. Called when the window closes."""
+        self.pull.close_job()
+        if self._job is not None:
+            self._job.close()
+            self._job = None
+
+    def retranslate(self) -> None:
+        """Every word anew, in the current language."""
+        self.setWindowTitle(tr("Models"))
+        heads = (tr("Model"), tr("Languages"), tr("Licence"), tr("Download"), tr("On this machine"))
+        self.table.setHorizontalHeaderLabels(heads)
+        describe(self.table, tr("Models"))
+        words = {
+            "use": (tr("Use"), tr("Chat with the marked model")),
+            "download": (tr("Download"), tr("Fetch the marked model and verify it")),
+            "verify": (tr("Verify"), tr("Compare every file with its checksum")),
+            "remove": (tr("Remove…"), tr("Delete the marked model from this machine")),
+            "add_folder": (tr("Add a folder…"), tr("Use a local folder in the Hugging Face layout")),
+            "add_file": (tr("Add a .gguf…"), tr("Use a local .gguf file")),
+            "close": (tr("Close"), tr("Close")),
+        }
+        for name, (text, tip) in words.items():
+            self.buttons[name].setText(text)
+            describe(self.buttons[name], text, tip)
+        self.refresh()
+
+    def _update_buttons(self) -> None:
+        model, idle = self.marked, self._job is None and not self.pull.running
+        installed = model is not None and model.installed
+        self.buttons["use"].setEnabled(installed and model is not None and "text" in model.modalities)
+        self.buttons["download"].setEnabled(idle and model is not None and not installed)
+        self.buttons["verify"].setEnabled(idle and installed)
+        self.buttons["remove"].setEnabled(idle and installed)
+        self.buttons["add_folder"].setEnabled(idle)
+        self.buttons["add_file"].setEnabled(idle)
+
+    def _connect(self) -> None:
+        self.table.itemSelectionChanged.connect(self._update_buttons)
+        self.pull.finished.connect(self._disk_changed)
+        self.pull.stopped.connect(self._update_buttons)
+        for name, action in (
+            ("use", self._use),
+            ("download", self._download),
+            ("verify", self._verify),
+            ("remove", self._remove),
+            ("add_folder", self._add_folder),
+            ("add_file", self._add_file),
+            ("close", self.close),
+        ):
+            self.buttons[name].clicked.connect(lambda _=False, action=action: action())
+            self.buttons[name].setAutoDefault(False)
+
+    def _use(self) -> None:
+        if self.marked is not None:
+            self.use_requested.emit(self.marked.id)
+            self.close()
+
+    def _download(self) -> None:
+        if self.marked is not None:
+            self.told.clear()
+            self.pull.start(self.marked.id)
+            self._update_buttons()
+
+    def _verify(self) -> None:
+        model = self.marked
+        if model is None:
+            return
+        name, identity = model.display_name, model.id
+        self.told.setText(tr("Verifying {name}…", name=name))
+        self._run(lambda: self._library.verify(identity), lambda: tr("{name} is intact.", name=name))
+
+    def _remove(self) -> None:
+        model = self.marked
+        if model is None:
+            return
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(tr("Remove {name} from this machine?", name=model.display_name))
+        box.setInformativeText(tr("{size} are freed. Conversations stay.", size=figures.size(model.disk_bytes)))
+        box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel)
+        identity = model.id
+        box.button(QMessageBox.StandardButton.Yes).clicked.connect(lambda: self._remove_now(identity))
+        box.open()
+
+    def _remove_now(self, model_id: str) -> None:
+        try:
+            freed = self._library.remove(model_id)
+        except AppError as error:
+            self._tell(error.report)
+        else:
+            self.told.setText(tr("{size} freed.", size=figures.size(freed)))
+        self._disk_changed()
+
+    def _add_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, tr("A folder in the Hugging Face layout"))
+        if chosen:
+            self.add_path(Path(chosen))
+
+    def _add_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, tr("A .gguf file"), "", "GGUF (*.gguf)")
+        if chosen:
+            self.add_path(Path(chosen))
+
+    def add_path(self, path: Path) -> None:
+        """Add a model from disk; converting a .gguf takes a while and runs off the GUI thread."""
+        self.told.setText(tr("Adding {name}…", name=path.name))
+        self._run(lambda: self._library.add(path), lambda: tr("{name} was added.", name=path.name))
+
+    def _run(self, work: Callable[[], object], done: Callable[[], str]) -> None:
+        self._job = Job(lambda _report, _cancelled: work(), name="model-manager", parent=self)
+        self._job.succeeded.connect(lambda _: self._done(done()))
+        self._job.failed.connect(self._failed)
+        self._job.start()
+        self._update_buttons()
+
+    def _done(self, words: str) -> None:
+        self._end_job()
+        self.told.setText(words)
+        self._disk_changed()
+
+    def _failed(self, report: ErrorReport) -> None:
+        self._end_job()
+        self._tell(report)
+        self._update_buttons()
+
+    def _end_job(self) -> None:
+        if self._job is not None:
+            self._job.close()
+            self._job.deleteLater()
+            self._job = None
+
+    def _tell(self, report: ErrorReport) -> None:
+        self.told.setText(report.line())
+
+    def _disk_changed(self, *_: object) -> None:
+        self.refresh()
+        self.changed.emit()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(12)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setTabKeyNavigation(False)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(34)
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.pull)
+        column.addWidget(self.told)
+        row = QHBoxLayout()
+        for name in ("use", "download", "verify", "remove", "add_folder", "add_file"):
+            row.addWidget(self.buttons[name])
+        row.addStretch()
+        row.addWidget(self.buttons["close"])
+        column.addLayout(row)
+
+
+def _cells(model: ModelInfo) -> tuple[str, ...]:
+    here = figures.size(model.disk_bytes) if model.installed else tr("no")
+    return model.display_name, language_names(model.languages), model.license or "", download_size(model), here

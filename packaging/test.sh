@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Set everything up with the test tools, then run every check: format, lint, types, import contracts, tests.
+#
+#   bash packaging/test.sh [arguments of pytest]
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=packaging/common.sh
+source "$ROOT/packaging/common.sh"
+trap 'exit 130' INT
+
+MODELS=(qwen2.5-coder-0.5b-instruct smollm2-135m-instruct)
+
+set_up() {
+  lock_setup
+  is_ready test "${MODELS[@]}" && return
+  install_packages test || fail "The tests need those packages."
+  make_venv
+  pip_install "${ROOT}[test]"
+  local model
+  for model in "${MODELS[@]}"; do fetch_model "$model"; done
+  mark_ready test
+}
+
+check() {
+  say "--- $*"
+  "$VENV/bin/$1" "${@:2}"
+}
+
+is_ready test "${MODELS[@]}" || set_up
+cd "$ROOT"
+check ruff format --check .
+check ruff check .
+check mypy
+check lint-imports
+check python -m pytest "$@"

@@ -1,0 +1,141 @@
+"""The first page and the manager of models: what is said before a download, while it runs, and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.events import EngineState
+from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
+from autoglm_desktop.models.progress import PullProgress, PullStage
+from autoglm_desktop.ui.jobs import RateMeter
+from autoglm_desktop.ui.windows.first_run import FirstRunPage
+from tests.helpers.windows import Opened, open_window
+
+SMALL = "smollm2-135m-instruct"
+
+
+def page_of(opened: Opened) -> FirstRunPage:
+    page = opened.shell.desk.first_run
+    assert page is not None
+    assert page.isVisible()
+    return page
+
+
+def test_it_says_what_how_large_which_licence_and_from_where(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path, installed=()) as opened:
+        page = page_of(opened)
+        assert page.chosen is not None
+        assert page.chosen.id == DEFAULT_MODEL_ID
+        words = page.choices[0].radio.accessibleName()
+        assert "491 MB" in words
+        assert "Apache-2.0" in words
+        assert "From: " in page.choices[0].radio.toolTip()
+        assert page.go_button.text() == "Download 491 MB"
+        assert str(tmp_path / "models") in page._where.text()
+
+
+def test_a_download_shows_its_progress_and_goes_on_to_the_chat(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, installed=()) as opened:
+        page = page_of(opened)
+        opened.library.steps = [
+            PullProgress(PullStage.CONNECTING, 0, 0, "Hub"),
+            PullProgress(PullStage.DOWNLOADING, 123_000_000, 491_000_000, "Hub"),
+        ]
+        opened.library.go_on.clear()
+        QTest.mouseClick(page.go_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: page.pull.stage.text() == "Downloading from Hub")
+        assert page.pull.amount.text().startswith("123 MB of 491 MB")
+        assert page.pull.bar.value() == pytest.approx(250, abs=1)
+        assert not page.go_button.isVisible()
+        opened.library.go_on.set()
+        qtbot.waitUntil(lambda: opened.shell.window.chat_shown)
+        qtbot.waitUntil(lambda: opened.assistant.engine_status().state is EngineState.READY)
+
+
+def test_cancel_keeps_what_arrived_and_goes_on_later(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path, installed=()) as opened:
+        page = page_of(opened)
+        opened.library.go_on.clear()
+        QTest.mouseClick(page.go_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: page.pull.running)
+        QTest.mouseClick(page.pull.cancel_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not page.pull.running)
+        assert page.pull.error is None
+        assert page.go_button.text() == "Go on with the download"
+        opened.library.go_on.set()
+        QTest.mouseClick(page.go_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: opened.shell.window.chat_shown)
+        assert opened.library.pulls == [DEFAULT_MODEL_ID] * 2
+
+
+def test_a_failed_download_says_why_and_can_be_tried_again(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path, installed=()) as opened:
+        page = page_of(opened)
+        opened.library.fails = AppError(ErrorCode.DISK_FULL, msg("The disk is full."), msg("Free 2 GB."))
+        QTest.mouseClick(page.go_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: page.pull.failure.text() == "The disk is full. Free 2 GB.")
+        assert page.go_button.isVisible()
+
+
+def test_closing_the_window_ends_a_running_download(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    """The thread is gone with the window: the fixture of all tests looks for it."""
+    with open_window(qapp, tmp_path, installed=()) as opened:
+        opened.library.go_on.clear()
+        QTest.mouseClick(page_of(opened).go_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: bool(opened.library.pulls))
+
+
+def test_another_model_can_be_chosen(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path, installed=()) as opened:
+        page = page_of(opened)
+        small = next(choice for choice in page.choices if choice.model.id == SMALL)
+        small.radio.click()
+        QTest.mouseClick(page.go_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: opened.assistant.settings.model_id == SMALL)
+        assert opened.shell.window.chat_shown
+
+
+def test_the_manager_downloads_verifies_and_removes(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        QTest.keyClick(opened.shell.window, Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier)
+        manager = opened.shell.desk.manager
+        assert manager is not None
+        manager.mark(SMALL)
+        assert not manager.buttons["verify"].isEnabled()
+        QTest.mouseClick(manager.buttons["download"], Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: SMALL in opened.library.installed and not manager.pull.running)
+        assert manager.marked is not None
+        assert manager.marked.id == SMALL
+        QTest.mouseClick(manager.buttons["verify"], Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: manager.told.text().endswith("is intact."))
+        opened.library.fails = AppError(ErrorCode.WEIGHTS_CORRUPT, msg("A file is damaged."), msg("Download again."))
+        QTest.mouseClick(manager.buttons["verify"], Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: manager.told.text() == "A file is damaged. Download again.")
+        manager._remove_now(SMALL)
+        assert SMALL not in opened.library.installed
+        assert not manager.buttons["use"].isEnabled()
+
+
+def test_the_rate_is_taken_over_the_last_seconds() -> None:
+    meter = RateMeter(window_s=5.0)
+    meter.add(0.0, 0)
+    assert meter.bytes_per_s is None
+    for second in range(1, 11):
+        meter.add(float(second), second * 1000)
+    assert meter.bytes_per_s == pytest.approx(1000)
+    assert meter.left_s(20_000) == pytest.approx(10)
+    for second in range(11, 21):
+        meter.add(float(second), 10_000 + (second - 10) * 100)
+    assert meter.bytes_per_s == pytest.approx(100)
+    meter.add(21.0, 5)
+    assert meter.bytes_per_s is None

@@ -1,0 +1,140 @@
+"""The settings dialog applies what is changed, at once, and refuses what cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox, QPlainTextEdit, QPushButton, QSpinBox
+from pytestqt.qtbot import QtBot
+
+from autoglm_desktop.core import i18n
+from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings, load_settings
+from autoglm_desktop.ui.paths import DataPaths
+from autoglm_desktop.ui.windows.settings_dialog import SettingsDialog
+from tests.helpers.windows import Opened, open_window
+
+
+def opened_dialog(opened: Opened) -> SettingsDialog:
+    """Press Ctrl+, and return what opened."""
+    QTest.keyClick(opened.shell.window, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    dialog = opened.shell.desk.settings_dialog
+    assert dialog is not None
+    assert dialog.isVisible()
+    return dialog
+
+
+def pick(box: QComboBox, value: object) -> None:
+    """Choose an entry as a person does: the index changes and `activated` tells."""
+    box.setCurrentIndex(box.findData(value))
+    box.activated.emit(box.currentIndex())
+
+
+def test_every_setting_has_its_field(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        for name in Settings.model_fields:
+            assert dialog.field(name).accessibleName(), name
+
+
+def test_language_and_theme_switch_live_with_the_dialog_open(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        theme, language = dialog.field("theme"), dialog.field("language")
+        assert isinstance(theme, QComboBox)
+        assert isinstance(language, QComboBox)
+        pick(theme, "dark")
+        qtbot.waitUntil(lambda: opened.shell.look.theme.name == "dark")
+        pick(language, "zh_CN")
+        qtbot.waitUntil(lambda: i18n.language() == "zh_CN")
+        assert dialog.windowTitle() == i18n.tr("Settings")
+        pick(language, "en")
+        qtbot.waitUntil(lambda: i18n.language() == "en")
+        assert dialog.windowTitle() == "Settings"
+
+
+def test_values_reach_the_assistant_together(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        temperature, kv = dialog.field("temperature"), dialog.field("kv_cache_max_bytes")
+        enter, tokens = dialog.field("send_on_enter"), dialog.field("max_tokens")
+        assert isinstance(temperature, QDoubleSpinBox)
+        assert isinstance(kv, QSpinBox)
+        assert isinstance(enter, QCheckBox)
+        assert isinstance(tokens, QSpinBox)
+        assert kv.value() == 1024
+        temperature.setValue(0.2)
+        kv.setValue(64)
+        enter.click()
+        tokens.setValue(77)
+        qtbot.waitUntil(lambda: opened.assistant.settings.max_tokens == 77, timeout=2000)
+        settings = opened.assistant.settings
+        assert (settings.temperature, settings.kv_cache_max_bytes) == (0.2, 64 << 20)
+        assert settings.send_on_enter is False
+        qtbot.waitUntil(lambda: not opened.shell.window.composer.edit.send_on_enter)
+
+
+def test_the_system_prompt_is_bounded_and_can_be_reset(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        prompt = dialog.field("system_prompt")
+        assert isinstance(prompt, QPlainTextEdit)
+        prompt.setPlainText("Be brief.")
+        qtbot.waitUntil(lambda: opened.assistant.settings.system_prompt == "Be brief.", timeout=2000)
+        prompt.setPlainText("x" * 20_001)
+        qtbot.waitUntil(lambda: not dialog.error.isHidden(), timeout=2000)
+        assert "20,000" in dialog.error.text()
+        assert opened.assistant.settings.system_prompt == "Be brief."
+        dialog.reset_prompt.click()
+        qtbot.waitUntil(lambda: opened.assistant.settings.system_prompt == DEFAULT_SYSTEM_PROMPT, timeout=2000)
+        assert dialog.error.isHidden()
+
+
+def test_closing_applies_what_was_just_typed(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        threads = dialog.field("threads")
+        assert isinstance(threads, QSpinBox)
+        threads.setValue(3)
+        dialog.reject()
+        assert opened.assistant.settings.threads == 3
+        qtbot.waitUntil(lambda: opened.shell.desk.settings_dialog is None)
+
+
+def test_a_change_elsewhere_shows_in_the_open_dialog(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        think = dialog.field("think")
+        assert isinstance(think, QCheckBox)
+        opened.shell.window.composer.think.click()
+        qtbot.waitUntil(think.isChecked)
+        temperature = dialog.field("temperature")
+        assert isinstance(temperature, QDoubleSpinBox)
+        temperature.setValue(0.1)
+        qtbot.waitUntil(lambda: opened.assistant.settings.temperature == 0.1, timeout=2000)
+        assert opened.assistant.settings.think
+
+
+def test_folders_can_be_opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        asked: list[Path] = []
+        dialog.folder_requested.disconnect()
+        dialog.folder_requested.connect(asked.append)
+        for button in dialog.findChildren(QPushButton):
+            if button.text() == "Open folder":
+                button.click()
+        paths = DataPaths(tmp_path)
+        assert asked == [paths.data_dir, paths.log.parent]
+
+
+def test_a_settings_file_with_surprises_is_told_in_banners(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    path = DataPaths(tmp_path).settings
+    path.write_text('{"temperature": 99, "from_the_future": 1, "language": "en", "theme": "light"}', encoding="utf-8")
+    settings, notices = load_settings(path)
+    assert notices
+    with open_window(qapp, tmp_path, settings=settings) as opened:
+        opened.shell.desk.show_notices(notices)
+        told = " ".join(banner.accessibleName() for banner in opened.shell.window.banners.banners())
+        assert "kept as" in told

@@ -1,0 +1,105 @@
+"""An engine that does nothing by itself: the test says which event comes when, on the test's own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from autoglm_desktop.core.errors import ErrorReport
+from autoglm_desktop.core.events import (
+    EngineState,
+    EngineStatus,
+    Failed,
+    Finished,
+    FinishReason,
+    Memory,
+    TextDelta,
+    TurnEvent,
+    Usage,
+)
+from autoglm_desktop.core.messages import ModelRef, TurnRequest
+from autoglm_desktop.core.ports import StatusSink, TurnSink
+from autoglm_desktop.core.precision import Tier
+
+
+def usage(tier: Tier = Tier.INT8) -> Usage:
+    """Figures that add up."""
+    return Usage(40, 12, 9, 0, 0.0, 0.2, 0.1, 0.4, tier, 7, 2048, Memory(1000, 200, 3000))
+
+
+@dataclass(slots=True)
+class ManualTurn:
+    """A turn that was submitted; the test plays the engine's part."""
+
+    request: TurnRequest
+    sink: TurnSink
+
+    def say(self, *texts: str) -> None:
+        for text in texts:
+            self.sink(TextDelta(self.request.turn_id, text))
+
+    def event(self, make: Callable[[str], TurnEvent]) -> None:
+        self.sink(make(self.request.turn_id))
+
+    def finish(self, reason: FinishReason = FinishReason.STOP) -> None:
+        self.sink(Finished(self.request.turn_id, reason, usage(self.request.tier)))
+
+    def fail(self, error: ErrorReport) -> None:
+        self.sink(Failed(self.request.turn_id, error))
+
+
+@dataclass(slots=True)
+class ManualEngine:
+    """Implements `core.ports.Engine`. `cancel` answers at once with what an engine answers."""
+
+    turns: list[ManualTurn] = field(default_factory=list)
+    tiers: list[Tier] = field(default_factory=list)
+    preloaded: list[tuple[ModelRef, Tier]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    """Names of the methods that drop something: unload, forget_sessions, close."""
+    watchers: list[StatusSink] = field(default_factory=list)
+    open_turns: dict[str, ManualTurn] = field(default_factory=dict)
+
+    @property
+    def last(self) -> ManualTurn:
+        return self.turns[-1]
+
+    def submit(self, request: TurnRequest, sink: TurnSink) -> None:
+        turn = ManualTurn(request, self._ending(request.turn_id, sink))
+        self.turns.append(turn)
+        self.open_turns[request.turn_id] = turn
+
+    def cancel(self, turn_id: str) -> None:
+        turn = self.open_turns.get(turn_id)
+        if turn is not None:
+            turn.finish(FinishReason.CANCELLED)
+
+    def set_tier(self, tier: Tier) -> None:
+        self.tiers.append(tier)
+
+    def preload(self, model: ModelRef, tier: Tier) -> None:
+        self.preloaded.append((model, tier))
+
+    def unload(self) -> None:
+        self.calls.append("unload")
+
+    def forget_sessions(self) -> None:
+        self.calls.append("forget_sessions")
+
+    def status(self) -> EngineStatus:
+        return EngineStatus(EngineState.READY)
+
+    def watch(self, sink: StatusSink) -> Callable[[], None]:
+        self.watchers.append(sink)
+        return lambda: self.watchers.remove(sink)
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def _ending(self, turn_id: str, sink: TurnSink) -> TurnSink:
+        def take(event: TurnEvent) -> None:
+            if isinstance(event, Finished | Failed):
+                self.open_turns.pop(turn_id, None)
+            sink(event)
+
+        return take

@@ -1,0 +1,112 @@
+"""A whole window over a scripted engine, for tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.events import NodeFinished
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.events import Memory
+from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.messages import ModelRef
+from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, Settings
+from autoglm_desktop.engine.script import Reply, Script
+from autoglm_desktop.engine.scripted import ScriptedEngine
+from autoglm_desktop.models.library import ModelInfo, ModelLibrary, PullProgress, PullStage
+from autoglm_desktop.models.progress import Cancelled, OnProgress
+from autoglm_desktop.store.store import Store
+from autoglm_desktop.ui.paths import DataPaths
+from autoglm_desktop.ui.shell import Shell
+
+MEMORY = Memory(weights_bytes=412_000_000, kv_bytes=3_150_000, rss_bytes=912_000_000)
+DEFAULT_SCRIPT = (Reply("An answer."),)
+ENGLISH = Settings(language="en", theme="light")
+
+
+class PlayedLibrary(ModelLibrary):
+    """The real library, but what is installed is a set, and a pull plays steps and waits where a test says."""
+
+    def __init__(self, data_dir: Path, installed: Sequence[str] = (DEFAULT_MODEL_ID,)) -> None:
+        super().__init__(data_dir)
+        self.installed = set(installed)
+        self.steps: list[PullProgress] = [PullProgress(PullStage.DONE, 1, 1, "tests")]
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.fails: AppError | None = None
+        self.pulls: list[str] = []
+
+    def info(self, model_id: str) -> ModelInfo:
+        return replace(super().info(model_id), installed=model_id in self.installed)
+
+    def pull(self, model_id: str, on_progress: OnProgress, cancelled: Cancelled) -> ModelRef:
+        self.pulls.append(model_id)
+        for step in self.steps:
+            on_progress(step)
+        while not self.go_on.wait(0.01):
+            if cancelled():
+                raise AppError(ErrorCode.CANCELLED, msg("Stopped."), msg("Go on later."))
+        if self.fails is not None:
+            raise self.fails
+        self.installed.add(model_id)
+        return self.ref(model_id)
+
+    def verify(self, model_id: str) -> None:
+        if self.fails is not None:
+            raise self.fails
+
+    def remove(self, model_id: str) -> int:
+        self.installed.discard(model_id)
+        return 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A shown window with what stands behind it."""
+
+    shell: Shell
+    assistant: Assistant
+    engine: ScriptedEngine
+    library: PlayedLibrary
+    finished: list[NodeFinished]
+    """Answers that ended, in order."""
+
+    def idle(self, answers: int) -> bool:
+        """Whether so many answers ended and the window has shown all of it."""
+        return len(self.finished) >= answers and self.shell.controller.bridge.idle
+
+
+@contextmanager
+def open_window(
+    qapp: QApplication,
+    data_dir: Path,
+    script: Script = DEFAULT_SCRIPT,
+    *,
+    settings: Settings = ENGLISH,
+    installed: Sequence[str] = (DEFAULT_MODEL_ID,),
+    prepare: Callable[[Assistant], None] = lambda _: None,
+) -> Iterator[Opened]:
+    """A window on conversations in `data_dir`; `prepare` fills them before it opens."""
+    engine = ScriptedEngine(script, memory=MEMORY)
+    library = PlayedLibrary(data_dir, installed)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    paths = DataPaths(data_dir)
+    assistant = Assistant(engine, Store(paths.store), library, settings, battery=lambda: None)
+    prepare(assistant)
+    shell = Shell(qapp, assistant, library, paths, unload=engine.unload)
+    finished: list[NodeFinished] = []
+    assistant.subscribe(lambda event: finished.append(event) if isinstance(event, NodeFinished) else None)
+    shell.show()
+    QTest.qWaitForWindowActive(shell.window)
+    try:
+        yield Opened(shell, assistant, engine, library, finished)
+    finally:
+        shell.close()
+        assistant.close()

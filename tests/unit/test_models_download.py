@@ -1,0 +1,128 @@
+"""One file over HTTP: resumed, checked, stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.models.download import Download, Expected, client
+from autoglm_desktop.models.failures import SourceFailedError
+from autoglm_desktop.models.progress import Monitor, silent
+from tests.helpers.loopback import Loopback, Page
+from tests.helpers.model_fixtures import server
+
+__all__ = ["server"]
+
+BODY = bytes(range(256)) * 8000
+EXPECTED = Expected(len(BODY), hashlib.sha256(BODY).hexdigest())
+
+
+@pytest.fixture
+def http(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    with client() as made:
+        yield made
+
+
+def _download(http: httpx.Client, server: Loopback, target: Path, monitor: Monitor | None = None) -> list[int]:
+    positions: list[int] = []
+    Download(http, f"{server.url}/file", target, EXPECTED, monitor or silent(), positions.append).run()
+    return positions
+
+
+def test_it_arrives_and_tells_its_position(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = Page(BODY)
+    positions = _download(http, server, tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == BODY
+    assert positions == sorted(positions)
+    assert positions[-1] == len(BODY)
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_partial_file_is_resumed_where_it_ends(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = Page(BODY)
+    (tmp_path / "f.part").write_bytes(BODY[:1000])
+    positions = _download(http, server, tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == BODY
+    assert [request.range for request in server.requests] == ["bytes=1000-"]
+    assert positions[0] > 1000
+
+
+def test_a_server_without_ranges_sends_it_all_again(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = Page(BODY, ranges=False)
+    (tmp_path / "f.part").write_bytes(BODY[:1000])
+    _download(http, server, tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == BODY
+
+
+def test_a_connection_that_breaks_is_taken_up_again(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = Page(BODY, cut_after=300_000)
+    _download(http, server, tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == BODY
+    first, second = (request.range for request in server.requests)
+    assert first is None
+    assert second is not None
+
+
+@pytest.mark.parametrize("length", [1000, len(BODY), len(BODY) + 5])
+def test_a_wrong_beginning_is_thrown_away_and_all_fetched_anew(
+    http: httpx.Client, server: Loopback, tmp_path: Path, length: int
+) -> None:
+    server.pages["/file"] = Page(BODY)
+    (tmp_path / "f.part").write_bytes(b"x" * length)
+    _download(http, server, tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("body", [BODY[:-1], BODY + b"x", b"x" * len(BODY)], ids=["short", "long", "other"])
+def test_wrong_content_is_refused_and_not_kept(
+    http: httpx.Client, server: Loopback, tmp_path: Path, body: bytes
+) -> None:
+    server.pages["/file"] = Page(body)
+    with pytest.raises(SourceFailedError) as caught:
+        _download(http, server, tmp_path / "f")
+    assert caught.value.corrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_names_the_status(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    with pytest.raises(SourceFailedError, match="404"):
+        _download(http, server, tmp_path / "f")
+
+
+def test_nobody_there(http: httpx.Client, tmp_path: Path) -> None:
+    nowhere = Download(http, "http://127.0.0.1:9/file", tmp_path / "f", EXPECTED, silent(), lambda _: None)
+    with pytest.raises(SourceFailedError, match="connection failed"):
+        nowhere.run()
+
+
+def test_stopping_keeps_what_has_arrived(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = Page(BODY)
+    stopped = Monitor(lambda _: None, lambda: bool(server.requests))
+    with pytest.raises(AppError) as caught:
+        _download(http, server, tmp_path / "f", stopped)
+    assert caught.value.report.code is ErrorCode.CANCELLED
+    kept = (tmp_path / "f.part").read_bytes()
+    assert 0 < len(kept) < len(BODY)
+    assert kept == BODY[: len(kept)]
+
+
+def test_a_local_mirror_is_copied(http: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "mirror").write_bytes(BODY)
+    Download(http, (tmp_path / "mirror").as_uri(), tmp_path / "f", EXPECTED, silent(), lambda _: None).run()
+    assert (tmp_path / "f").read_bytes() == BODY
+    with pytest.raises(SourceFailedError):
+        Download(http, (tmp_path / "no").as_uri(), tmp_path / "g", EXPECTED, silent(), lambda _: None).run()
+
+
+def test_gits_blob_id_is_checked(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = Page(b"hello\n")
+    known = "ce013625030ba8dba906f756967f9e9ca394464a"  # `git hash-object` of it
+    Download(http, f"{server.url}/file", tmp_path / "f", Expected(6, git_sha1=known), silent(), lambda _: None).run()
+    wrong = Expected(6, git_sha1="0" * 40)
+    with pytest.raises(SourceFailedError):
+        Download(http, f"{server.url}/file", tmp_path / "g", wrong, silent(), lambda _: None).run()

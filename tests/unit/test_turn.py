@@ -1,0 +1,263 @@
+"""One answer, made by a model that recites: events, limits, cancel, thinking, tiers and what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.events import (
+    FinishReason,
+    Memory,
+    Phase,
+    PhaseChanged,
+    ReasoningDelta,
+    TextDelta,
+    TierSwitched,
+    TurnEvent,
+    Usage,
+)
+from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
+from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.engine.runtime.contracts import Cache
+from autoglm_desktop.engine.runtime.generate import LEAST_ROOM_TOKENS, LoadedModel, Turn, TurnPorts
+from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
+from autoglm_desktop.engine.runtime.sessions import SessionPool
+from tests.helpers.tiny_model import Recital, TinyCache, TinyDecoder, echo, recite, write_tiny_model
+
+REF = ModelRef("tiny", "")
+
+
+def asking(text: str, **changes: Any) -> TurnRequest:
+    request = TurnRequest("t1", REF, (Message.of(Role.USER, text),), Tier.INT8, Sampling(temperature=0))
+    return replace(request, **changes)
+
+
+@dataclass
+class Stage:
+    """A model, and the process around a turn."""
+
+    bundle: TokenizerBundle
+    decoder: TinyDecoder
+    pool: SessionPool[Cache]
+    events: list[TurnEvent] = field(default_factory=list)
+    cancelled: Callable[[], bool] = lambda: False
+    tiers: list[Tier | None] = field(default_factory=list)
+
+    def run(self, request: TurnRequest) -> tuple[FinishReason, Usage]:
+        self.events.clear()
+        model = LoadedModel(REF, self.bundle, self.decoder, self.pool)
+        ports = TurnPorts(
+            emit=self.events.append,
+            cancelled=self.cancelled,
+            take_tier=lambda: self.tiers.pop(0) if self.tiers else None,
+            switch=self._switch,
+            memory=lambda: Memory(1, 2, 3),
+        )
+        turn = Turn(request, model, ports, load_s=0.5)
+        return turn.run(), turn.usage()
+
+    def _switch(self, tier: Tier) -> float:
+        self.decoder.switch(tier, lambda _: None)
+        return 0.25
+
+    @property
+    def text(self) -> str:
+        return "".join(e.text for e in self.events if isinstance(e, TextDelta))
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(e.text for e in self.events if isinstance(e, ReasoningDelta))
+
+    @property
+    def phases(self) -> list[Phase]:
+        return [e.phase for e in self.events if isinstance(e, PhaseChanged)]
+
+
+@pytest.fixture
+def stage_of(tmp_path: Path) -> Callable[..., Stage]:
+    def make(recital: Recital = echo, context_tokens: int = 4096) -> Stage:
+        bundle = TokenizerBundle.load(write_tiny_model(tmp_path))
+        decoder = TinyDecoder(bundle, recital, context_tokens=context_tokens)
+        return Stage(bundle, decoder, SessionPool(TinyCache, 1 << 30))
+
+    return make
+
+
+def test_an_answer_streams_and_ends(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    reason, usage = stage.run(asking("你好😀"))
+    assert (reason, stage.text, stage.reasoning) == (FinishReason.STOP, "你好😀", "")
+    assert [e.text for e in stage.events if isinstance(e, TextDelta)] == ["你", "好", "😀"]
+    assert [e.tokens for e in stage.events if isinstance(e, TextDelta)] == [3, 3, 4]
+    assert stage.phases == [Phase.PREFILL, Phase.PREFILL, Phase.GENERATING]
+    prompt = stage.bundle.encode(stage.bundle.render(asking("你好😀").messages, think=False))
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (len(prompt), 0, 11)
+    assert (usage.reasoning_tokens, usage.load_s, usage.tier) == (0, 0.5, Tier.INT8)
+    assert (usage.context_tokens, usage.memory) == (4096, Memory(1, 2, 3))
+    assert 0 < usage.prefill_s <= usage.ttft_s
+    assert usage.decode_s > 0
+
+
+def test_the_next_turn_reuses_the_whole_history(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    first = asking("你好, are you there?")
+    _, usage_1 = stage.run(first)
+    history = (*first.messages, Message.of(Role.ASSISTANT, stage.text), Message.of(Role.USER, "And now?"))
+    _, usage_2 = stage.run(asking("", messages=history))
+    assert stage.text == "And now?"
+    assert usage_2.cached_tokens == usage_1.prompt_tokens + usage_1.completion_tokens - 1
+    _, again = stage.run(asking("", messages=history))
+    assert again.cached_tokens == again.prompt_tokens - 1
+
+
+def test_a_long_prompt_is_read_in_chunks_with_fractions(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.run(asking("x" * 700))
+    fractions = [e.fraction for e in stage.events if isinstance(e, PhaseChanged) and e.phase is Phase.PREFILL]
+    assert fractions[0] == 0.0
+    assert len(fractions) == 4
+    assert fractions[1:] == sorted(f for f in fractions[1:] if f is not None)
+    assert max(len(step) for step in stage.decoder.forwarded) == 256
+
+
+def test_cancel_during_the_prompt(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.cancelled = lambda: len(stage.decoder.forwarded) == 2
+    reason, usage = stage.run(asking("x" * 2000))
+    assert (reason, usage.completion_tokens, stage.text) == (FinishReason.CANCELLED, 0, "")
+    assert len(stage.decoder.forwarded) == 2
+    stage.cancelled = lambda: False
+    _, usage = stage.run(asking("x" * 2000))
+    assert usage.cached_tokens == 512  # what was read is not read again
+
+
+def test_cancel_ends_within_one_token(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.cancelled = lambda: stage.text.count("l") == 1
+    reason, usage = stage.run(asking("hello world"))
+    assert (reason, stage.text, usage.completion_tokens) == (FinishReason.CANCELLED, "hel", 3)
+
+
+def test_max_tokens_bounds_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    assert stage.run(asking("endless", max_tokens=5))[0] is FinishReason.LENGTH
+    assert stage.text == "endle"
+
+
+def test_a_cut_character_comes_out_once(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.run(asking("你好", max_tokens=4))
+    assert stage.text == "你\ufffd"
+
+
+def test_the_context_ends_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(context_tokens=200)
+    reason, usage = stage.run(asking("endless", max_tokens=1000))
+    assert reason is FinishReason.LENGTH
+    assert usage.prompt_tokens + usage.completion_tokens == 200
+
+
+def test_a_full_context_is_an_error_with_figures(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(context_tokens=100)
+    with pytest.raises(AppError) as caught:
+        stage.run(asking("x" * 60, max_tokens=1000))
+    report = caught.value.report
+    assert report.code is ErrorCode.CONTEXT_FULL
+    assert (report.cause.params["context_tokens"], report.cause.params["room_tokens"]) == (100, 1000)
+    assert isinstance(taken := report.cause.params["prompt_tokens"], int)
+    assert taken > 60
+    assert stage.decoder.forwarded == []
+
+
+def test_a_short_answer_fits_where_a_long_one_does_not(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(context_tokens=100)
+    assert stage.run(asking("x" * 60, max_tokens=3))[0] is FinishReason.LENGTH
+    assert LEAST_ROOM_TOKENS > 3
+
+
+def test_stop_strings_are_not_shown(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    reason, _ = stage.run(asking("one STOP two", stop=("STOP", "never")))
+    assert (reason, stage.text) == (FinishReason.STOP, "one ")
+
+
+def test_what_only_begins_like_a_stop_string_is_shown(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.run(asking("one STO", stop=("STOP",)))
+    assert stage.text == "one STO"
+
+
+def test_thinking_comes_before_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    reason, usage = stage.run(asking("why?", think=True))
+    assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "hm, why?", "why?")
+    assert stage.phases[-2:] == [Phase.THINKING, Phase.GENERATING]
+    # The thought ends when its mark is complete; the empty lines after it are the model's, and no longer thought.
+    assert usage.reasoning_tokens == len("hm, why?</think>")
+    assert usage.completion_tokens == len("hm, why?</think>\n\nwhy?") + 1
+
+
+def test_the_thinking_budget_closes_the_thought(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(lambda prompt, said: "x" if b"</think>" not in said else recite("Yes", said.rpartition(b"\n")[2]))
+    reason, usage = stage.run(asking("why?", think=True, thinking_budget_tokens=7))
+    assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "xxxxxxx", "Yes")
+    assert usage.reasoning_tokens == 7
+    assert usage.completion_tokens == 7 + len("Yes") + 1
+
+
+def test_a_model_that_ends_while_thinking_still_answers(stage_of: Callable[..., Stage]) -> None:
+    def recital(prompt: str, said: bytes) -> str | None:
+        thought, closed, answer = said.partition(b"\n</think>\n\n")
+        return recite("Yes", answer) if closed else recite("<think>\nshort", thought)
+
+    stage = stage_of(recital)
+    reason, _ = stage.run(asking("why?", think=True))
+    assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "short", "Yes")
+
+
+def test_thinking_leaves_room_for_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(
+        lambda prompt, said: "x" if b"</think>" not in said else recite("Yes", said.rpartition(b"\n")[2]), 160
+    )
+    reason, _ = stage.run(asking("why?", think=True, thinking_budget_tokens=1000))
+    assert (reason, stage.text) == (FinishReason.STOP, "Yes")
+
+
+def test_a_thought_that_nobody_asked_for_is_told_apart(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(lambda prompt, said: recite("<think>\nhm\n</think>\n\nYes", said))
+    _, usage = stage.run(asking("why?"))
+    assert (stage.reasoning, stage.text) == ("hm", "Yes")
+    assert usage.reasoning_tokens > 0
+
+
+def test_a_tier_changes_between_two_tokens_and_keeps_the_cache(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.tiers = [None, None, None, None, Tier.INT4]
+    _, usage = stage.run(asking("hello"))
+    switches = [e for e in stage.events if isinstance(e, TierSwitched)]
+    assert stage.text == "hello"
+    assert usage.tier is Tier.INT4
+    assert switches == [TierSwitched("t1", Tier.INT8, Tier.INT4, 0.25, usage.prompt_tokens + 2)]
+    assert sum(len(step) for step in stage.decoder.forwarded) == usage.prompt_tokens + 5  # nothing twice
+
+
+def test_a_turn_in_another_tier_switches_first(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.run(asking("hello"))
+    _, usage = stage.run(asking("hello", tier=Tier.FP16))
+    (switch,) = [e for e in stage.events if isinstance(e, TierSwitched)]
+    assert (switch.to_tier, switch.kv_kept_tokens) == (Tier.FP16, usage.cached_tokens)
+    assert usage.cached_tokens > 0
+    assert usage.load_s == 0.75  # the switch counts as loading, not as waiting for the first token
+
+
+def test_the_seed_is_reported(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    assert stage.run(asking("a", sampling=Sampling(seed=5)))[1].seed == 5
+    seeds = {stage.run(asking("a", sampling=Sampling()))[1].seed for _ in range(4)}
+    assert len(seeds) > 1
