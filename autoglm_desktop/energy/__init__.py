@@ -8,6 +8,6 @@ How the parts fit together:
 - `workload.WorkTracker` turns engine events into `Work`; `workload.Backlog` queues it and makes the load of a step.
 - `governor.decide(policy, situation, memory) -> (Decision, Memory)` chooses tier, cap and cache, with reasons;
   `policies` holds the policies. `forecast.forecasts` predicts watts and skin temperature per tier for ``last-until``.
-- `telemetry.ThisComputer` reads what this machine can tell; `provenance.Quantity` labels every number.
+- `telemetry.ThisComputer` reads what this machine can tell; `core.provenance.Quantity` labels every number.
 - `decode_run.decode_run` is the computation of ``simulate decode``.
 """

@@ -18,7 +18,7 @@ from typing import Protocol
 import psutil
 
 from autoglm_desktop.core.i18n import Text, msg
-from autoglm_desktop.energy.provenance import Provenance, Quantity
+from autoglm_desktop.core.provenance import Provenance, Quantity
 
 POWERCAP = Path("/sys/class/powercap")
 

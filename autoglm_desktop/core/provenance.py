@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autoglm_desktop.core.i18n import Text
+from .i18n import Text
 
 
 class Provenance(StrEnum):
