@@ -62,6 +62,7 @@ class LivePhone:
         self._due_s = 0.0
         self._joules = self._decoded = 0.0
         self._recent: deque[tuple[float, float]] = deque()
+        self._held_c: float | None = None
 
     @property
     def profile(self) -> Profile:
@@ -89,6 +90,24 @@ class LivePhone:
             at = min(90.0, max(-20.0, body_c)) if isfinite(body_c) else self._state.body_c
             fresh = start(self._phone, self._state.soc, body_c=at)
             self._state = fresh._replace(time_s=self._state.time_s, v_rc=self._state.v_rc)
+
+    def hold_temperature(self, soc_c: float | None) -> None:
+        """Hold SoC and spreader at `soc_c` (clamped to −20 … 110 °C) from outside until None lets them go.
+
+        The skin follows by itself: an idle phone cannot have a hot SoC for long, a demonstration wants one.
+        """
+        with self._lock:
+            self._held_c = None if soc_c is None or not isfinite(soc_c) else min(110.0, max(-20.0, soc_c))
+            self._state = self._held(self._state)
+
+    @property
+    def held_c(self) -> float | None:
+        """What `hold_temperature` holds."""
+        return self._held_c
+
+    def _held(self, state: State) -> State:
+        held = self._held_c
+        return state if held is None else state._replace(junction_c=held, spreader_c=held)
 
     def set_conditions(
         self, *, ambient_c: float | None = None, screen: float | None = None, plugged: bool | None = None
@@ -135,7 +154,8 @@ class LivePhone:
         return total
 
     def _step(self, load: Load, dt: float) -> Flows:
-        self._state, flows = step(self._phone, self._state, load, dt)
+        state, flows = step(self._phone, self._state, load, dt)
+        self._state = self._held(state)
         self._backlog = finish(self._backlog, self._costs, load, flows)
         self._joules += flows.chemical_j
         self._decoded += flows.decoded_tok

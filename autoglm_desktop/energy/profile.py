@@ -186,20 +186,33 @@ class Profile(_Section):
     model: ModelSection
 
 
-def profile_ids() -> tuple[str, ...]:
-    """Names of the phones that ship, sorted."""
-    return tuple(sorted(path.stem for path in resource("phones").glob("*.toml")))
+def profile_ids(own: Path | None = None) -> tuple[str, ...]:
+    """Names of the phones that ship, and of those in the user's folder `own`, sorted."""
+    return tuple(sorted(_places(own)))
 
 
-def load_profile(phone_id: str) -> Profile:
-    """A phone that ships. Raises AppError BAD_INPUT for an unknown name, naming those that exist."""
-    if phone_id not in profile_ids():
+def load_profile(phone_id: str, own: Path | None = None) -> Profile:
+    """A phone that ships, or one of the user's folder `own` (a shipped one of the same name wins).
+
+    Raises AppError BAD_INPUT for an unknown name, naming those that exist, and for a profile that cannot be used.
+    """
+    places = _places(own)
+    if phone_id not in places:
         raise AppError(
             ErrorCode.BAD_INPUT,
             msg("There is no simulated phone called {name}.", name=phone_id),
-            msg("Choose one of: {names}.", names=", ".join(profile_ids())),
+            msg("Choose one of: {names}.", names=", ".join(sorted(places))),
         )
-    return read_profile(resource(f"phones/{phone_id}.toml"))
+    profile = read_profile(places[phone_id])
+    if profile.id != phone_id:
+        problem = f"id ({profile.id!r}): the file is called {phone_id}.toml"
+        raise _refused(places[phone_id], problem, ValueError(problem))
+    return profile
+
+
+def _places(own: Path | None) -> dict[str, Path]:
+    folders = [resource("phones")] if own is None else [own, resource("phones")]
+    return {path.stem: path for folder in folders for path in folder.glob("*.toml")}
 
 
 def read_profile(path: Path) -> Profile:

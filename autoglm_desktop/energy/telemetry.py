@@ -9,7 +9,6 @@ Readings are quick (a few ms at most) and raise nothing: sensors come and go. Ca
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +56,19 @@ class Gpu(Protocol):
 
 
 class ThisComputer:
-    """Reads the sensors of this computer. `pids` are the processes whose CPU time and memory count (this one too)."""
+    """Reads the sensors of this computer. CPU time and memory count this process, its descendants, and `pids`."""
 
     def __init__(self, pids: Sequence[int] = (), *, powercap: Path = POWERCAP, gpu: Gpu | Text | None = None) -> None:
-        self._pids = tuple(dict.fromkeys((os.getpid(), *pids)))
+        """Opens nothing yet: NVML is looked for at the first reading, which takes some 50 ms then."""
+        self._extra_pids = tuple(pids)
         self._powercap = powercap
-        self._gpu: Gpu | Text = open_nvml() if gpu is None else gpu
+        self._opened_gpu = gpu
+
+    @property
+    def _gpu(self) -> Gpu | Text:
+        if self._opened_gpu is None:
+            self._opened_gpu = open_nvml()
+        return self._opened_gpu
 
     def read(self) -> Telemetry:
         """One reading of everything."""
@@ -157,9 +163,9 @@ class ThisComputer:
 
     def _cpu_s(self) -> float:
         total = 0.0
-        for pid in self._pids:
+        for process in self._processes():
             try:
-                times = psutil.Process(pid).cpu_times()
+                times = process.cpu_times()
             except psutil.Error:
                 continue
             total += times.user + times.system
@@ -167,12 +173,26 @@ class ThisComputer:
 
     def _rss_bytes(self) -> float:
         total = 0
-        for pid in self._pids:
+        for process in self._processes():
             try:
-                total += psutil.Process(pid).memory_info().rss
+                total += process.memory_info().rss
             except psutil.Error:
                 continue
         return float(total)
+
+    def _processes(self) -> list[psutil.Process]:
+        """This process, those that it started (the engine comes and goes), and the extra ones that live."""
+        this = psutil.Process()
+        try:
+            found = {process.pid: process for process in (this, *this.children(recursive=True))}
+        except psutil.Error:
+            found = {this.pid: this}
+        for pid in self._extra_pids:
+            try:
+                found.setdefault(pid, psutil.Process(pid))
+            except psutil.Error:
+                continue
+        return list(found.values())
 
 
 class Nvml:
