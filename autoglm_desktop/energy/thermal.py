@@ -64,15 +64,19 @@ class Network:
             a=tuple(a),
             bj=(b[0] * c[0], b[3] * c[0], b[6] * c[0]),
             bb=(b[2] * c[2], b[5] * c[2], b[8] * c[2]),
-            mean=(mean_a[0] / dt_s, mean_a[1] / dt_s, mean_a[2] / dt_s, mean_b[0] * c[0] / dt_s, mean_b[2] * c[2] / dt_s),
+            mean=(
+                mean_a[0] / dt_s,
+                mean_a[1] / dt_s,
+                mean_a[2] / dt_s,
+                mean_b[0] * c[0] / dt_s,
+                mean_b[2] * c[2] / dt_s,
+            ),
         )
 
     def _function(self, of_rates: Sequence[float], rows: Sequence[int] = (0, 1, 2)) -> list[float]:
         """Rows of C^(−1/2)·V·diag(f)·Vᵀ·C^(1/2): a function of the network's matrix, one value per eigenvalue."""
         v, root = self._vectors, self._root
-        return [
-            sum(v[i][e] * of_rates[e] * v[k][e] for e in _NODES) * root[k] / root[i] for i in rows for k in _NODES
-        ]
+        return [sum(v[i][e] * of_rates[e] * v[k][e] for e in _NODES) * root[k] / root[i] for i in rows for k in _NODES]
 
     def time_constants_s(self) -> tuple[float, ...]:
         """The network's three time constants, longest first."""
