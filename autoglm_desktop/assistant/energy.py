@@ -26,7 +26,7 @@ from autoglm_desktop.core.provenance import Provenance, Quantity
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.energy.policies import Goal, Policy
-from autoglm_desktop.energy.profile import profile_ids
+from autoglm_desktop.energy.profile import Profile, profile_ids
 from autoglm_desktop.energy.telemetry import Telemetry, ThisComputer
 
 from .energy_desk import Desk, News
@@ -125,6 +125,11 @@ class EnergyService:
     def decision(self) -> Decision:
         """The last one."""
         return self._desk.decision
+
+    @property
+    def profile(self) -> Profile:
+        """The phone that is simulated."""
+        return self._desk.phone.profile
 
     def view(self) -> EnergyView:
         """Everything as of the last move."""
