@@ -23,8 +23,8 @@ from filelock import FileLock, Timeout
 
 from autoglm_desktop import assets
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
-from autoglm_desktop.assistant.tiering import decide, read_battery
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.settings import Settings, load_settings, save_settings
@@ -107,13 +107,21 @@ def _run(arguments: Arguments, closing: ExitStack) -> int:
     engine = EngineClient(_options(settings, paths))
     closing.callback(engine.close)
     library = ModelLibrary(arguments.data_dir)
-    _begin_to_load(engine, library, settings)
+    energy = EnergyService(settings=settings, own_phones=paths.phones)
+    closing.callback(energy.close)
+    _begin_to_load(engine, library, energy, settings)
     store, told = _open_store(paths)
     closing.callback(store.close)
     assistant = Assistant(
-        engine, store, library, settings, on_settings_saved=lambda new: save_settings(paths.settings, new)
+        engine,
+        store,
+        library,
+        settings,
+        on_settings_saved=lambda new: save_settings(paths.settings, new),
+        energy=energy,
     )
     closing.callback(assistant.close)
+    energy.start()
     closing.callback(assistant.subscribe(lambda event: _reconfigure(engine, paths, event)))
 
     from autoglm_desktop.ui.shell import Shell, make_application
@@ -181,14 +189,14 @@ def _reconfigure(engine: EngineClient, paths: DataPaths, event: AssistantEvent) 
         engine.configure(_options(event.settings, paths))
 
 
-def _begin_to_load(engine: EngineClient, library: ModelLibrary, settings: Settings) -> None:
+def _begin_to_load(engine: EngineClient, library: ModelLibrary, energy: EnergyService, settings: Settings) -> None:
     """Start the engine before anything else is built; a model that is missing is the first page's matter."""
     try:
         model = library.ref(settings.model_id)
     except AppError as error:
         log.info("nothing to load: %s", error)
     else:
-        engine.preload(model, decide(settings.tier, read_battery()).tier)
+        engine.preload(model, energy.decision.tier)
 
 
 def _open_store(paths: DataPaths) -> tuple[Store, tuple[Text, ...]]:

@@ -264,11 +264,10 @@ class EnergyService:
         """An event of the turn, in order."""
         try:
             work = meter.take(event)
+            if work is not None:
+                self._desk.phone.work(work)
         except ValueError:  # an engine that counts backwards must not cost the answer
             log.exception("impossible work")
-            return
-        if work is not None:
-            self._desk.phone.work(work)
 
     def end(self, meter: TurnMeter) -> TurnEnergy | None:
         """The turn is over: what it cost, None when nothing was computed."""
@@ -297,12 +296,14 @@ class EnergyService:
 
     @contextmanager
     def _moved(self, *, decide: bool = False, turn_ended: bool = False) -> Iterator[None]:
-        """Hold the lock for a change, then bring everything to now and tell the observer."""
+        """Bring everything to now, hold the lock for a change, decide, and tell the observer."""
         with self._lock:
-            if decide:
-                self._desk.move()
+            self._desk.advance()
             yield
-            news = self._desk.move(decide=decide, turn_ended=turn_ended)
+            if decide:
+                self._desk.advance()  # what was changed shows at once
+            due = decide or self._desk.is_decision_due()
+            news = self._desk.decide(turn_ended=turn_ended) if due else None
         if news is not None:
             self._observer(news)
 

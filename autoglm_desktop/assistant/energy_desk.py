@@ -13,7 +13,7 @@ from autoglm_desktop.core.events import EngineState, EngineStatus, Usage
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
-from autoglm_desktop.energy.live import MAX_CATCH_UP_S, LivePhone, Snapshot
+from autoglm_desktop.energy.live import MAX_CATCH_UP_S, LivePhone
 from autoglm_desktop.energy.profile import Profile, load_profile
 from autoglm_desktop.energy.telemetry import Telemetry
 from autoglm_desktop.energy.workload import Work
@@ -79,8 +79,8 @@ class Desk:
         now_s = self._wall()
         self.log.extend(LogLine(now_s, line) for line in lines)
 
-    def move(self, *, decide: bool = False, turn_ended: bool = False) -> News | None:
-        """Bring the phone to now; decide when it is time, or asked for. The news, if the decision changed."""
+    def advance(self) -> None:
+        """Bring the phone to now."""
         now_s = self._clock()
         elapsed = now_s - self._moved_s
         before, self.snapshot = self.snapshot, self.phone.tick(now_s)
@@ -91,8 +91,21 @@ class Desk:
         self.note(*phone_lines(before, self.snapshot))
         if self.snapshot.flows is None:  # what it did last stays to be seen
             self.snapshot = replace(self.snapshot, flows=before.flows)
-        due = not 0.0 <= now_s - self._decided_s < DECIDE_EVERY_S
-        return self._decide(now_s, turn_ended=turn_ended) if decide or due else None
+
+    def is_decision_due(self) -> bool:
+        """Whether the last decision is a second old."""
+        return not 0.0 <= self._clock() - self._decided_s < DECIDE_EVERY_S
+
+    def decide(self, *, turn_ended: bool = False) -> News | None:
+        """Decide for now; the news, if anything but the wording changed. `turn_ended`: an answer ended just now."""
+        self._decided_s = self._clock()
+        before = self.decision
+        self.decision = self._by_governor(between_turns=turn_ended or not self.running)
+        self.note(*decision_lines(before, self.decision))
+        if not changed(before, self.decision):
+            return None
+        others_wait = turn_ended and bool(self.running) and self.decision.tier is not before.tier
+        return News(self.decision, self.decision.at_once or others_wait)
 
     def use_rules(self, rules: Rules) -> None:
         """Other rules; another policy starts anew."""
@@ -159,17 +172,6 @@ class Desk:
             held_c=self.phone.held_c,
             answering=len(self.running),
         )
-
-    def _decide(self, now_s: float, *, turn_ended: bool) -> News | None:
-        self._decided_s = now_s
-        before = self.decision
-        between = turn_ended or not self.running
-        self.decision = self._by_governor(between_turns=between)
-        self.note(*decision_lines(before, self.decision))
-        if not changed(before, self.decision):
-            return None
-        others_wait = turn_ended and bool(self.running) and self.decision.tier is not before.tier
-        return News(self.decision, self.decision.at_once or others_wait)
 
     def _by_governor(self, *, between_turns: bool) -> Decision:
         return self.governor.decide(

@@ -1,4 +1,4 @@
-"""One turn's energy: what the engine did becomes work for the phone and a price; counters of this computer run beside."""
+"""One turn's energy: its events become work for the phone and a price, while this computer's counters run."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from autoglm_desktop.energy.profile import ThermalSection
 
-
 _NODES = range(3)
 _SWEEPS = 50
 

@@ -32,7 +32,6 @@ from autoglm_desktop.core.settings import Settings
 
 from .bridge import Bridge
 from .state import ShellState, opened, reduce
-from .widgets.energy_dock import one_line
 from .windows.main_window import MainWindow
 
 log = logging.getLogger(__name__)
@@ -65,6 +64,8 @@ class Controller(QObject):
         self.bridge = Bridge(self._handle, parent=self)
         self._connect()
         self._unsubscribe = assistant.subscribe(self.bridge.post)
+        for viewer in (window.dock, window.status_line):
+            viewer.follow(assistant.energy)
         self.show_list()
         self.apply_settings(assistant.settings)
         self.new_chat()
@@ -72,6 +73,8 @@ class Controller(QObject):
     def close(self) -> None:
         """Hear nothing more from the assistant."""
         self._unsubscribe()
+        for viewer in (self.window.dock, self.window.status_line):
+            viewer.leave()
         self._list_due.stop()
         self.bridge.close()
 
@@ -242,7 +245,7 @@ class Controller(QObject):
         if before.usage is not self.state.usage:
             self._show_usage()
         if before.log is not self.state.log:
-            self.window.dock.show_log(self.state.log)
+            self.window.dock.show_events(self.state.log)
 
     def _show_event(self, event: AssistantEvent) -> None:
         transcript = self.window.transcript
@@ -279,27 +282,17 @@ class Controller(QObject):
 
     def _show_engine(self) -> None:
         self.window.top_bar.model.show_status(self.state.engine)
-        self.window.dock.show_status(self.state.engine)
         self._show_tier()
-        self._show_line()
 
     def _show_tier(self) -> None:
         decision = self.assistant.effective_tier()
         reason = str(decision.reason)
         self.window.top_bar.tiers.show_choice(self.assistant.settings.tier, decision.tier, reason)
-        self.window.dock.show_tier(decision.tier, reason)
-        self._show_line()
 
     def _show_usage(self) -> None:
         usage = self.state.usage
-        self.window.dock.show_usage(usage)
         used = usage.prompt_tokens + usage.completion_tokens if usage else 0
         self.window.top_bar.context.show_usage(used, usage.context_tokens if usage else 0)
-        self._show_line()
-
-    def _show_line(self) -> None:
-        tier = self.assistant.effective_tier().tier
-        self.window.status_line.setText(one_line(tier, self.state.engine, self.state.usage))
 
     def _show_composer(self) -> None:
         stopping = self.state.conversation_id in self.state.stopping
@@ -313,6 +306,7 @@ class Controller(QObject):
     def _connect(self) -> None:
         window, sidebar, transcript = self.window, self.window.sidebar, self.window.transcript
         window.look.language_changed.connect(self._retranslated)
+        window.dock.failed.connect(self.failed)
         sidebar.new_requested.connect(self.new_chat)
         sidebar.temporary_requested.connect(lambda: self.new_chat(temporary=True))
         sidebar.opened.connect(self.open)

@@ -28,7 +28,7 @@ def badge_size(font: QFont, text: str) -> QSize:
     return QSize(metrics.horizontalAdvance(text) + 2 * _PAD_PX + 2, metrics.height() + 2)
 
 
-def paint_badge(painter: QPainter, box: QRectF, text: str, font: QFont, theme: Theme, on: str) -> None:
+def paint_badge(painter: QPainter, box: QRectF, text: str, font: QFont, theme: Theme, *, on: str) -> None:
     """Draw `text` in its outline on a surface of the colour `on`."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -56,5 +56,5 @@ class ProvenanceBadge(QWidget):
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)
-        paint_badge(painter, QRectF(self.rect()), self._text, self._font, self._theme, self._theme.surface)
+        paint_badge(painter, QRectF(self.rect()), self._text, self._font, self._theme, on=self._theme.surface)
         painter.end()

@@ -30,6 +30,7 @@ from autoglm_desktop.ui.widgets.parts import Panel
 from . import words
 from .badge import badge_font, badge_size, paint_badge
 
+SMALL_PX = 13
 _GAP_PX, _LINE_GAP_PX, _RING_PX = 6, 1, 3
 LEFT, RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 
@@ -203,7 +204,7 @@ class Figure(Panel):
             size = badge_size(self._badge_font, text)
             middle = baseline - metrics.capHeight() / 2
             box = QRectF(x, round(middle - size.height() / 2), size.width(), size.height())
-            paint_badge(painter, box, text, self._badge_font, theme, theme.raised)
+            paint_badge(painter, box, text, self._badge_font, theme, on=theme.raised)
 
     def _start(self, line: QRect, wide: int) -> int:
         return line.right() - wide + 1 if self._align == RIGHT else line.left()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import isfinite
 
+from autoglm_desktop.assistant.energy_view import Source
 from autoglm_desktop.core.i18n import tr
-from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.core.provenance import Provenance
+from autoglm_desktop.energy.policies import Policy
 
 DASH = "–"
 NARROW = "\u202f"
@@ -39,7 +40,7 @@ def percent(fraction: float | None) -> str:
     if fraction is None or not isfinite(fraction):
         return DASH
     shown = round(100.0 * fraction)
-    return "<1" if 0.0 < fraction and shown == 0 else str(shown)
+    return "<1" if fraction > 0.0 and shown == 0 else str(shown)
 
 
 def span(seconds: float | None) -> str:
@@ -95,13 +96,23 @@ def policy_tip(which: Policy) -> str:
     }[which]
 
 
-def phone(phone_id: str, name: str) -> str:
-    """A phone's name: those of product lines stay as they are."""
+def phone(phone_id: str) -> str:
+    """A phone's name; a phone of the user's own goes by its id."""
     return {
         "guide-phone": tr("Phone of the guide"),
+        "iphone-17-pro": "iPhone 17 Pro",
         "android-flagship": tr("Android flagship"),
         "ar-glasses": tr("AR glasses"),
-    }.get(phone_id, name)
+    }.get(phone_id, phone_id)
+
+
+def source(which: Source) -> str:
+    """By whose battery and temperatures the governor goes."""
+    return {
+        Source.PHONE: tr("Simulated phone"),
+        Source.COMPUTER: tr("This computer"),
+        Source.WORST: tr("Worst of both"),
+    }[which]
 
 
 def speed(times: float) -> str:
