@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +102,8 @@ def run_window(argv: Sequence[str] = ()) -> int:
 def _run(arguments: Arguments, closing: ExitStack) -> int:
     """Build everything, run Qt's loop, and let `closing` take it all down in the opposite order."""
     paths = DataPaths(arguments.data_dir)
-    settings, notices = load_settings(paths.settings)
-    settings = settings.model_copy(update=arguments.overrides())
+    stored, notices = load_settings(paths.settings)
+    settings = stored.model_copy(update=arguments.overrides())
     engine = EngineClient(_options(settings, paths))
     closing.callback(engine.close)
     library = ModelLibrary(arguments.data_dir)
@@ -117,7 +117,7 @@ def _run(arguments: Arguments, closing: ExitStack) -> int:
         store,
         library,
         settings,
-        on_settings_saved=lambda new: save_settings(paths.settings, new),
+        on_settings_saved=lambda new: save_settings(paths.settings, _without(arguments.overrides(), new, stored)),
         energy=energy,
     )
     closing.callback(assistant.close)
@@ -197,6 +197,12 @@ def _begin_to_load(engine: EngineClient, library: ModelLibrary, energy: EnergySe
         log.info("nothing to load: %s", error)
     else:
         engine.preload(model, energy.decision.tier)
+
+
+def _without(overrides: Mapping[str, str], new: Settings, stored: Settings) -> Settings:
+    """The settings to keep: what the command line named for this run, and nobody changed since, stays as it was."""
+    untouched = [key for key, value in overrides.items() if getattr(new, key) == value]
+    return new.model_copy(update={key: getattr(stored, key) for key in untouched})
 
 
 def _open_store(paths: DataPaths) -> tuple[Store, tuple[Text, ...]]:

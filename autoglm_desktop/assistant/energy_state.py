@@ -13,7 +13,9 @@ from .energy_governor import Rules
 from .energy_view import Source
 
 CHOICES = ("policy", "energy_source", "goal_until_s", "goal_reserve", "phone_id", "phone_speed")
-"""Settings that a user chooses; the other ones of the phone say where it was left."""
+"""Settings that a user chooses."""
+STATE = ("phone_battery", "phone_plugged", "phone_ambient_c", "phone_screen")
+"""Settings that say where the phone was left. They and the choices are set in the energy panel."""
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -22,7 +22,8 @@ _ENERGY = TypeAdapter(TurnEnergy)
 
 NODE_COLUMNS = (
     "id", "conversation_id", "parent_id", "role", "text", "parts", "created_s", "state",
-    "reasoning", "thought_s", "model_id", "tier", "usage", "finish", "error", "dropped_messages", "energy", "from_cache",
+    "reasoning", "thought_s", "model_id", "tier", "usage", "finish", "error", "dropped_messages",
+    "energy", "from_cache",
 )  # fmt: skip
 _ID, _PARENT = NODE_COLUMNS.index("id"), NODE_COLUMNS.index("parent_id")
 

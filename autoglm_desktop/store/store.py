@@ -193,7 +193,7 @@ class Store:
             )
 
     def finish_node(self, node: Node) -> None:
-        """The final form of an answer, and its line in the ledger. An answer whose conversation is gone for good is dropped."""
+        """The final form of an answer, and its line in the ledger; dropped if its conversation is gone for good."""
         with self._writing(durable=True) as db:
             db.execute(_FINISH_NODE, node_values(node))
             ledger.enter(db, node)

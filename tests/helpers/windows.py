@@ -98,7 +98,7 @@ def open_window(
     library = PlayedLibrary(data_dir, installed)
     data_dir.mkdir(parents=True, exist_ok=True)
     paths = DataPaths(data_dir)
-    assistant = Assistant(engine, Store(paths.store), library, settings, battery=lambda: None)
+    assistant = Assistant(engine, Store(paths.store), library, settings)
     prepare(assistant)
     shell = Shell(qapp, assistant, library, paths, unload=engine.unload)
     finished: list[NodeFinished] = []
