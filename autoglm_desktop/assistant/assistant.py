@@ -257,6 +257,10 @@ class Assistant:
             raise
         self._engine.preload(model, self.energy.decide().tier)
 
+    def forget_sessions(self) -> None:
+        """Give the memory of every KV cache back: the next prompts are read anew."""
+        self._engine.forget_sessions()
+
     def engine_status(self) -> EngineStatus:
         return self._engine.status()
 
