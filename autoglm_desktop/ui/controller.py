@@ -16,6 +16,7 @@ from autoglm_desktop.assistant.events import (
     ConversationChanged,
     ConversationDeleted,
     EngineChanged,
+    GovernorDecided,
     NodeAdded,
     NodeDelta,
     NodeFinished,
@@ -266,6 +267,8 @@ class Controller(QObject):
             case EngineChanged(status):
                 self._show_engine()
                 self._tell_load_failure(status)
+            case GovernorDecided():
+                self._show_tier()
             case SettingsChanged(settings):
                 self.apply_settings(settings)
 

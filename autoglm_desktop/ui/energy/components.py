@@ -61,7 +61,7 @@ class Legend(Panel):
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
         self._names: tuple[str, ...] = ()
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.settle()

@@ -53,7 +53,7 @@ class CostCard(Card):
         self._expected: Expected | None = None
         self.token, self.share, self.saved = Figure(look), Figure(look), Figure(look)
         self.answer, self.here, self.history = Figure(look), Figure(look), QPushButton()
-        self.history.setProperty("role", "link")
+        self.history.setProperty("role", "small")
         grid = QGridLayout()
         grid.setVerticalSpacing(6)
         for number, figure in enumerate((self.token, self.share, self.answer, self.here, self.saved)):

@@ -31,7 +31,7 @@ from . import words
 from .badge import badge_font, badge_size, paint_badge
 
 SMALL_PX = 13
-_GAP_PX, _LINE_GAP_PX, _RING_PX = 6, 1, 3
+_GAP_PX, _UNIT_GAP_PX, _LINE_GAP_PX, _RING_PX = 6, 4, 1, 3
 LEFT, RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 
 
@@ -67,7 +67,8 @@ class Shown:
 class Figure(Panel):
     """Name above, value and unit below, then the note and the badge where they fit, else on a line of their own.
 
-    With `inline` the name stands before the value. `px` is the size of the value.
+    With `inline` the name stands before the value; with `align` RIGHT besides, the rest ends the line. `px` is the size
+    of the value.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Figure(Panel):
         self._px, self._align, self._inline = px, align, inline
         self._wraps = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.settle()
@@ -165,23 +166,25 @@ class Figure(Panel):
 
     def _paint_value(self, painter: QPainter, line: QRect, *, trailing: bool) -> None:
         """Value and unit on one baseline, and what trails them if it fits."""
-        wide = self._value_width() + (self._trailing_width() if trailing else 0)
-        x = self._start(line, wide)
-        metrics = QFontMetrics(self._value_font)
-        baseline = line.top() + metrics.ascent()
-        theme = self.look.theme
-        for text, font, color in self._pieces(theme):
+        baseline = line.top() + QFontMetrics(self._value_font).ascent()
+        if self._inline:
+            painter.setFont(self._name_font)
+            painter.setPen(QColor(readable(self.look.theme.muted, self.look.theme.raised)))
+            painter.drawText(QPoint(line.left(), baseline), self._shown.name)
+            line.setLeft(line.left() + self._name_width())
+        x = self._start(line, self._pieces_width() + (self._trailing_width() if trailing else 0))
+        for text, font, color in self._pieces(self.look.theme):
             painter.setFont(font)
             painter.setPen(QColor(color))
             painter.drawText(QPoint(x, baseline), text)
-            x += QFontMetrics(font).horizontalAdvance(text) + _GAP_PX - 2
+            x += QFontMetrics(font).horizontalAdvance(text) + _UNIT_GAP_PX
         if trailing:
-            self._paint_trailing(painter, line, x + 2 if self._shown.value else x)
+            self._paint_trailing(painter, line, x + (_GAP_PX - _UNIT_GAP_PX if self._shown.value else 0))
 
     def _pieces(self, theme: Theme) -> list[tuple[str, QFont, str]]:
         shown = self._shown
         muted = readable(theme.muted, theme.raised)
-        pieces = [(shown.name, self._name_font, muted)] if self._inline else []
+        pieces = []
         if shown.value:
             pieces.append((shown.value, self._value_font, theme.text))
             if shown.unit:
@@ -209,17 +212,28 @@ class Figure(Panel):
     def _start(self, line: QRect, wide: int) -> int:
         return line.right() - wide + 1 if self._align == RIGHT else line.left()
 
-    def _value_width(self) -> int:
+    def _name_width(self) -> int:
+        """Of a name on the value's line, with the gap after it."""
+        return QFontMetrics(self._name_font).horizontalAdvance(self._shown.name) + _GAP_PX if self._inline else 0
+
+    def _pieces_width(self) -> int:
         pieces = self._pieces(self.look.theme)
-        return sum(QFontMetrics(font).horizontalAdvance(text) + _GAP_PX - 2 for text, font, _ in pieces)
+        return sum(QFontMetrics(font).horizontalAdvance(text) + _UNIT_GAP_PX for text, font, _ in pieces) - (
+            _UNIT_GAP_PX if pieces else 0
+        )
+
+    def _value_width(self) -> int:
+        return self._name_width() + self._pieces_width()
 
     def _trailing_width(self) -> int:
-        width = 0
+        """Of note and badge, with the gap before them."""
+        widths = []
         if self._shown.note:
-            width += QFontMetrics(self._name_font).horizontalAdvance(self._shown.note) + _GAP_PX
+            widths.append(QFontMetrics(self._name_font).horizontalAdvance(self._shown.note))
         if self._shown.origin is not None:
-            width += badge_size(self._badge_font, words.provenance(self._shown.origin)).width() + 2
-        return width
+            widths.append(badge_size(self._badge_font, words.provenance(self._shown.origin)).width())
+        gaps = len(widths) if self._shown.value else len(widths) - 1
+        return sum(widths) + _GAP_PX * gaps if widths else 0
 
     def _must_wrap(self, width: int) -> bool:
         trailing = self._trailing_width()

@@ -38,7 +38,7 @@ class HeatCard(Card):
         self.ambient = LevelSlider(look, AMBIENT_LOW_C, AMBIENT_HIGH_C, fill=lambda theme, _: theme.muted)
         self._hold_name, self._ambient_name = label("secondary"), label("secondary")
         self.ambient_value, self.release = label("secondary"), QPushButton()
-        self.release.setProperty("role", "link")
+        self.release.setProperty("role", "small")
         self._lay_out()
         self.hold.chosen.connect(lambda celsius: self.hold_chosen.emit(float(celsius)))
         self.release.clicked.connect(lambda: self.hold_chosen.emit(None))

@@ -34,6 +34,7 @@ class LogCard(Card):
         self.text.setTabChangesFocus(True)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setUndoRedoEnabled(False)
+        self.text.document().setDocumentMargin(0)
         self.text.setMinimumHeight(_LEAST_PX)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.column.addWidget(self._title)

@@ -13,7 +13,10 @@ from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.widgets.parts import Panel, describe
 
 from .card import Card
-from .figure import SMALL_PX, Figure, Shown
+from .figure import RIGHT, SMALL_PX, Figure, Shown
+
+LANGUAGE_MODEL, CONVERSATIONS = 0, 1
+"""Places in `EnergyView.memory` of what can be loaded or given back."""
 
 
 class MemoryCard(Card):
@@ -51,9 +54,9 @@ class MemoryRow(Panel):
         super().__init__(look)
         self._place = place
         self._part: ModalityMemory | None = None
-        self.figure = Figure(look, px=SMALL_PX, inline=True)
+        self.figure = Figure(look, px=SMALL_PX, inline=True, align=RIGHT)
         self.button = QPushButton()
-        self.button.setProperty("role", "link")
+        self.button.setProperty("role", "small")
         self.button.clicked.connect(self._clicked)
         self.hide()
 

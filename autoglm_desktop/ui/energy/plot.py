@@ -20,7 +20,7 @@ from .components import TEXTURES, component_color
 from .hatch import texture
 from .stack import COMPONENTS, Stack, nice_ceiling, ticks
 
-_HEIGHT_PX = 104
+_HEIGHT_PX, _GUTTER = 104, 0.11
 
 
 class StackItem(pg.GraphicsObject):  # type: ignore[misc]
@@ -101,7 +101,7 @@ class PowerPlot(pg.PlotWidget):  # type: ignore[misc]
         if wanted > self._ceiling or wanted < 0.55 * self._ceiling:
             self._ceiling = wanted
             self._scale()
-        self._item.show_stack(stack, QRectF(-self.span_s, 0.0, self.span_s, self._ceiling))
+        self._item.show_stack(stack, QRectF(-self._left_s, 0.0, self._left_s, self._ceiling))
 
     def set_theme(self, theme: Theme) -> None:
         """Colours of another theme."""
@@ -116,9 +116,14 @@ class PowerPlot(pg.PlotWidget):  # type: ignore[misc]
         self.span_s = span_s
         self._scale()
 
+    @property
+    def _left_s(self) -> float:
+        """The left edge: beyond the span there is room for the axis' figures."""
+        return self.span_s * (1.0 + _GUTTER)
+
     def _scale(self) -> None:
         self.getViewBox().setRange(
-            xRange=(-self.span_s, 0.0), yRange=(0.0, self._ceiling), padding=0.0, disableAutoRange=True
+            xRange=(-self._left_s, 0.0), yRange=(0.0, self._ceiling), padding=0.0, disableAutoRange=True
         )
         for old in [item for pair in self._lines for item in pair]:
             self.removeItem(old)
@@ -138,7 +143,7 @@ class PowerPlot(pg.PlotWidget):  # type: ignore[misc]
         font = QFont(self._base)
         font.setPixelSize(self._theme.px(CAPTION_PX - 1))
         text.setFont(font)
-        text.setPos(-self.span_s, value_w)
+        text.setPos(-self._left_s, value_w)
         text.setZValue(2)
         self.addItem(line, ignoreBounds=True)
         self.addItem(text, ignoreBounds=True)

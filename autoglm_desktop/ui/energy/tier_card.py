@@ -33,6 +33,7 @@ class TierCard(Card):
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
+        self._capped: bool | None = None
         self.badge, self.reason = TierBadge(look), label("value", wrap=True)
         self.more, self.next = label("secondary", wrap=True), label("caption", wrap=True)
         self.policy, self.goal, self.ribbon = Chooser(look), GoalRow(look), TierRibbon(look)
@@ -65,6 +66,7 @@ class TierCard(Card):
                 text.setText(shown)
                 describe(text, shown)
         self.more.setVisible(bool(more))
+        self._paint_more(capped=decision.max_new_tokens is not None)
         self.goal.setVisible(view.policy is Policy.LAST_UNTIL)
         if view.policy is Policy.LAST_UNTIL:
             self.goal.show_goal(view.goal, view.phone_time_s)
@@ -76,7 +78,15 @@ class TierCard(Card):
 
     def set_theme(self, theme: Theme) -> None:
         self.reason.setStyleSheet(f"font-size: {theme.px(13)}px;")
-        self.more.setStyleSheet(f"color: {readable(theme.hot, theme.raised)};")
+        self._capped = None
+        self.retranslate()
+
+    def _paint_more(self, *, capped: bool) -> None:
+        """What holds back answers is told in the colour of heat."""
+        if capped is not self._capped:
+            self._capped = capped
+            theme = self.look.theme
+            self.more.setStyleSheet(f"color: {readable(theme.hot if capped else theme.muted, theme.raised)};")
 
     def _show_policy(self, policy: Policy) -> None:
         choices = tuple(Choice(each, words.policy(each), words.policy_tip(each)) for each in Policy)
