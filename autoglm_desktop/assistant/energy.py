@@ -205,6 +205,8 @@ class EnergyService:
             self._desk.note(msg("Policy: {name}.", name=policy.value))
 
     def set_source(self, source: Source) -> None:
+        if source is not Source.PHONE:
+            self._read_computer(needed=True)
         with self._by_hand():
             self._desk.use_rules(replace(self._desk.rules, source=source))
             self._desk.note(_source_words(source))

@@ -11,7 +11,7 @@ from autoglm_desktop.core.provenance import Provenance, Quantity
 from autoglm_desktop.energy.price import Price, price
 from autoglm_desktop.energy.profile import Profile
 from autoglm_desktop.energy.telemetry import Mark, Telemetry, ThisComputer
-from autoglm_desktop.energy.workload import Costs, Work, WorkTracker
+from autoglm_desktop.energy.workload import Costs, Work, WorkTracker, refuse_impossible
 
 
 class Counters:
@@ -59,7 +59,10 @@ class TurnMeter:
             self._mark = self._counters.mark()
         if isinstance(event, Finished | Failed):
             self.usage = event.usage
-        self._tracker, work = self._tracker.reduce(event)
+        tracker, work = self._tracker.reduce(event)
+        if work is not None:
+            refuse_impossible(work)
+        self._tracker = tracker
         if work is None or work == Work(work.tier):
             return None
         cost = price(self._profile, self._costs, work, screen=self._screen)

@@ -38,6 +38,13 @@ class Work:
     radio_s: float = 0.0
 
 
+def refuse_impossible(work: Work) -> None:
+    """Raises ValueError for counts that are negative, infinite or NaN."""
+    counts = (work.decoded_tok, work.prefilled_tok, work.images, work.speech_s, work.loads_weights, work.radio_s)
+    if not all(0.0 <= count < float("inf") for count in counts):
+        raise ValueError(f"work cannot be negative or without end: {work}")
+
+
 @dataclass(frozen=True, slots=True)
 class WorkTracker:
     """One turn, reduced event by event: `tracker, work = tracker.reduce(event)`.
@@ -92,9 +99,7 @@ class Backlog:
 
     def add(self, work: Work, profile: Profile) -> Backlog:
         """The backlog with `work` queued. Raises ValueError for negative or non-finite counts."""
-        counts = (work.decoded_tok, work.prefilled_tok, work.images, work.speech_s, work.loads_weights, work.radio_s)
-        if not all(0.0 <= count < float("inf") for count in counts):
-            raise ValueError(f"work cannot be negative or without end: {work}")
+        refuse_impossible(work)
         name = f"{work.tier.value}_tok"
         return replace(
             self,
