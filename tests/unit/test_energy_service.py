@@ -49,6 +49,10 @@ def _turn(service: EnergyService, tier: Tier, usage: Usage | None = None) -> Non
     service.end(meter)
 
 
+def _cap(service: EnergyService) -> int | None:
+    return service.decision.max_new_tokens
+
+
 def _log(service: EnergyService) -> list[str]:
     return [line.text.english() for line in service.view().log]
 
@@ -211,8 +215,9 @@ def test_during_an_answer_the_tier_waits_for_its_end() -> None:
     service = service_at(Clock())
     meter = service.begin(Tier.FP16)
     service.set_battery(0.2)
-    assert service.decision.tier is Tier.FP16
-    assert "INT4 follows after this answer" in service.decision.reasons[0].english()
+    waiting = service.decision
+    assert waiting.tier is Tier.FP16
+    assert "INT4 follows after this answer" in waiting.reasons[0].english()
     service.end(meter)
     assert service.decision.tier is Tier.INT4
 
@@ -251,16 +256,16 @@ def test_heat_restrains_with_hysteresis_and_is_held_until_let_go() -> None:
     clock = Clock()
     service = service_at(clock)
     service.set_temperature(65.0)
-    assert service.decision.max_new_tokens is None, "above 65, not at it"
+    assert _cap(service) is None, "above 65, not at it"
     service.set_temperature(70.0)
-    assert (service.decision.max_new_tokens, service.decision.reuse_cached_answers) == (64, True)
+    assert (_cap(service), service.decision.reuse_cached_answers) == (64, True)
     pass_time(service, clock, 30)
     assert service.view().snapshot.state.junction_c == 70.0
     service.set_temperature(64.0)
-    assert service.decision.max_new_tokens == 64, "1.9 K of hysteresis"
+    assert _cap(service) == 64, "1.9 K of hysteresis"
     service.set_temperature(None)
     pass_time(service, clock, 60)
-    assert (service.decision.max_new_tokens, service.decision.reuse_cached_answers) == (None, False)
+    assert (_cap(service), service.decision.reuse_cached_answers) == (None, False)
     said = _log(service)
     assert any("at most 64 new tokens" in line for line in said)
     assert any("Cool enough again" in line for line in said)
@@ -347,13 +352,13 @@ def test_sources_of_truth() -> None:
     card = Card(celsius=80.0)
     service = service_at(Clock(), gpu=card)
     service.set_battery(0.5)
-    assert service.decision.max_new_tokens is None
+    assert _cap(service) is None
     service.set_source(Source.WORST)
-    assert (service.decision.tier, service.decision.max_new_tokens) == (Tier.INT8, 64), "its battery, the card's heat"
+    assert (service.decision.tier, _cap(service)) == (Tier.INT8, 64), "its battery, the card's heat"
     service.set_source(Source.COMPUTER)
-    assert service.decision.max_new_tokens == 64
+    assert _cap(service) == 64
     service.set_source(Source.PHONE)
-    assert service.decision.max_new_tokens is None
+    assert _cap(service) is None
 
 
 def test_last_until_plans_by_the_demand_and_without_a_goal_is_steady() -> None:
@@ -363,10 +368,10 @@ def test_last_until_plans_by_the_demand_and_without_a_goal_is_steady() -> None:
     assert service.decision.tier is Tier.FP16
     service.set_battery(0.2)
     service.set_goal(Goal(clock.wall() + 24 * 3600.0))
-    assert service.decision.max_new_tokens == 64, "a fifth of a charge does not last a day with the screen on"
+    assert _cap(service) == 64, "a fifth of a charge does not last a day with the screen on"
     assert "No tier lasts" in service.decision.reasons[0].english()
     service.set_goal(Goal(clock.wall() + 900.0))
-    assert service.decision.max_new_tokens is None
+    assert _cap(service) is None
 
 
 def test_what_is_chosen_and_where_the_phone_stands_go_into_the_settings_and_back() -> None:
