@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.assistant import Assistant, Models
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, NodeFinished
 from autoglm_desktop.core.errors import AppError, ErrorCode
@@ -66,7 +66,7 @@ def assistant_over(
     path: Path | None = None,
     *,
     settings: Settings | None = None,
-    library: Installed | None = None,
+    library: Models | None = None,
     energy: EnergyService | None = None,
     on_settings_saved: Callable[[Settings], None] | None = None,
 ) -> Iterator[tuple[Assistant, Heard]]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import expm
 
 from autoglm_desktop.energy.profile import load_profile
-from autoglm_desktop.energy.thermal import Network, conduct, settle
+from autoglm_desktop.energy.thermal import Network, conduct, eigen_symmetric, settle
 from autoglm_desktop.energy.throttle import Allocator, ThermalStatus, next_status
 
 PROFILE = load_profile("iphone-17-pro")
@@ -86,3 +93,39 @@ def test_the_allocator_grants_less_as_it_gets_hotter_and_nothing_at_shutdown() -
     assert integral < 0.0
     assert allocator.grant(70.0, 55.0, 0.0)[0] == 0.0
     assert 0.0 < allocator.grant(70.0, 49.0, 0.0)[0] < hot
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=3, max_size=3), st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3))
+def test_eigenvalues_and_vectors_are_numpy_s(diagonal: list[float], beside: list[float]) -> None:
+    (a, b, c), (x, y, z) = diagonal, beside
+    matrix = np.array([[a, x, y], [x, b, z], [y, z, c]])
+    rates, vectors = eigen_symmetric(matrix.tolist())
+    scale = float(np.abs(matrix).max())
+    assert sorted(rates) == pytest.approx(np.linalg.eigvalsh(matrix), abs=1e-12 * scale)
+    v = np.array(vectors)
+    assert v @ np.diag(rates) @ v.T == pytest.approx(matrix, abs=1e-12 * scale)
+    assert v.T @ v == pytest.approx(np.eye(3), abs=1e-12)
+
+
+@pytest.mark.parametrize("dt_s", [1e-3, 0.1, 1.0, 60.0])
+def test_a_step_is_the_matrix_exponential(dt_s: float) -> None:
+    section = PROFILE.thermal
+    g_js, g_sb = 1.0 / section.junction_spreader_k_w, 1.0 / section.spreader_body_k_w
+    g = np.array([[g_js, -g_js, 0], [-g_js, g_js + g_sb, -g_sb], [0, -g_sb, g_sb + 1.0 / section.body_ambient_k_w]])
+    c = np.array([section.junction_j_k, section.spreader_j_k, section.body_j_k])
+    m = -g / c[:, None]
+    found = Network(section).coefficients(dt_s)
+    assert np.array(found.a).reshape(3, 3) == pytest.approx(expm(m * dt_s), abs=1e-12)
+    forced = np.linalg.solve(m, expm(m * dt_s) - np.eye(3)) / c[None, :]
+    assert found.bj == pytest.approx(forced[:, 0], abs=1e-12)
+    assert found.bb == pytest.approx(forced[:, 2], abs=1e-12)
+
+
+def test_the_path_to_the_window_loads_no_numpy() -> None:
+    code = (
+        "import sys; from autoglm_desktop.assistant.energy import EnergyService;"
+        "from autoglm_desktop.core.settings import Settings;"
+        "service = EnergyService(settings=Settings()); service.decide(); service.beat(); print('numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "False"
