@@ -28,7 +28,7 @@ from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineStatus
 from autoglm_desktop.core.i18n import tr
-from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 
 from .bridge import Bridge
@@ -261,7 +261,7 @@ class Controller(QObject):
                     transcript.finish_node(node)
                 self._tell_failure(node)
             case TierChanged(conversation_id, node_id, switch) if conversation_id == self.state.conversation_id:
-                transcript.add_tier_notice(node_id, switch)
+                transcript.add_tier_notice(node_id, switch, self._reason_for(switch.to_tier))
             case ConversationChanged() | ConversationDeleted():
                 self._list_due.start()
             case EngineChanged(status):
@@ -291,6 +291,11 @@ class Controller(QObject):
         decision = self.assistant.effective_tier()
         reason = str(decision.reason)
         self.window.top_bar.tiers.show_choice(self.assistant.settings.tier, decision.tier, reason)
+
+    def _reason_for(self, tier: Tier) -> str:
+        """Why this tier answers, as far as it is the one that was decided for."""
+        decision = self.assistant.effective_tier()
+        return str(decision.reason) if decision.tier is tier else ""
 
     def _show_usage(self) -> None:
         usage = self.state.usage

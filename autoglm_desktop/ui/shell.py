@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout
 
 from autoglm_desktop.assistant.assistant import Assistant
@@ -70,7 +70,7 @@ class Shell:
         self.controller.close()
         self.window.close()
         self.window.deleteLater()
-        QApplication.sendPostedEvents(None, 0)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # now, on this thread, not by a later collection
 
     def _listen(self) -> None:
         self._listener = Listener(self._paths.data_dir)

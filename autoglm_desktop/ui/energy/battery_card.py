@@ -59,6 +59,9 @@ class BatteryCard(Card):
     def retranslate(self) -> None:
         marks = ((_LOW / 2, Tier.INT4), ((_LOW + _HIGH) / 2, Tier.INT8), ((_HIGH + 100) / 2, Tier.FP16))
         zones = [Word(at, tier.label) for at, tier in marks]
+        describe(self.slider, tr("Battery of the simulated phone"))
+        self.plug.setText("")
+        describe(self.plug, tr("Charger"))
         self.slider.set_words([*zones, Word(_LOW, str(_LOW)), Word(_HIGH, str(_HIGH))])
         super().retranslate()
 

@@ -9,9 +9,11 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton
 
+from autoglm_desktop.core.i18n import Text
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.icons import icon
 from autoglm_desktop.ui.style import Theme
+from autoglm_desktop.ui.widgets.parts import describe
 
 _CARET_PX = 11
 
@@ -40,10 +42,11 @@ class Chooser(QToolButton):
 
     chosen = Signal(object)
 
-    def __init__(self, look: Appearance) -> None:
+    def __init__(self, look: Appearance, name: Text) -> None:
+        """`name` says what is chosen, for tooltip and screen readers."""
         super().__init__()
         self._groups: tuple[Group, ...] = ()
-        self._name, self._full = "", ""
+        self._name, self._full, self._tip = name, "", ""
         self.setProperty("role", "chooser")
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
@@ -53,17 +56,17 @@ class Chooser(QToolButton):
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.clicked.connect(lambda: self.make_menu().popup(self.mapToGlobal(QPoint(0, self.height() + 2))))
         look.theme_changed.connect(self.set_theme)
+        look.language_changed.connect(self._describe)
         self.set_theme(look.theme)
+        self._describe()
 
-    def show_choices(self, name: str, text: str, groups: Sequence[Group], tip: str = "") -> None:
-        """`text` is what is chosen, in short; `name` says of what, for tooltip and screen readers."""
+    def show_choices(self, text: str, groups: Sequence[Group], tip: str = "") -> None:
+        """`text` is what is chosen, in short."""
         made = tuple(groups)
-        if (made, name, text) == (self._groups, self._name, self._full):
-            return
-        self._groups, self._name, self._full = made, name, text
-        self.setAccessibleName(f"{name}: {text}")
-        self.setToolTip(tip or f"{name}: {text}")
-        self._elide()
+        if (made, text, tip) != (self._groups, self._full, self._tip):
+            self._groups, self._full, self._tip = made, text, tip
+            self._describe()
+            self._elide()
 
     def set_widest(self, pixels: int) -> None:
         """Never become wider than this: the text is shortened at its end."""
@@ -103,6 +106,10 @@ class Chooser(QToolButton):
             action.setEnabled(choice.enabled)
             action.triggered.connect(lambda _=False, key=choice.key: self.chosen.emit(key))
             ticked.addAction(action)
+
+    def _describe(self) -> None:
+        name = f"{self._name}: {self._full}" if self._full else str(self._name)
+        describe(self, name, self._tip or None)
 
     def _elide(self) -> None:
         room = self.maximumWidth() - _CARET_PX - 24

@@ -66,6 +66,11 @@ class Legend(Panel):
         self.setSizePolicy(policy)
         self.settle()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is shown, from the top of the stack down."""
+        return self._names
+
     def show_names(self, present: tuple[str, ...]) -> None:
         """The components that the plot shows, from bottom to top."""
         names = tuple(reversed(present))

@@ -69,12 +69,15 @@ class Viewer(Panel):
 
     def follow(self, service: EnergyService) -> None:
         """Show this service's views from now on."""
-        self.leave()
+        self._unfollow()
         self.feed = Feed(service, self.show_view, fast=self.fast)
         self._look_up()
 
     def leave(self) -> None:
-        """Ask for nothing more."""
+        """Ask for nothing more: the window goes."""
+        self._unfollow()
+
+    def _unfollow(self) -> None:
         if self.feed is not None:
             self.feed.run(wanted=False)
             self.feed = None

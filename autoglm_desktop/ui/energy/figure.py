@@ -106,6 +106,13 @@ class Figure(Panel):
         origin = f" ({words.provenance(self._shown.origin)})" if self._shown.origin is not None else ""
         QGuiApplication.clipboard().setText(f"{self._shown.name}: {self._shown.plain}{origin}")
 
+    def make_menu(self) -> QMenu:
+        """What can be done with it; the menu deletes itself when it closes."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(tr("Copy"), QKeySequence(QKeySequence.StandardKey.Copy), self.copy)
+        return menu
+
     def set_theme(self, theme: Theme) -> None:
         base = self.look.font
         self._name_font = figures_font(_sized(base, theme.px(SECONDARY_PX)))
@@ -241,10 +248,7 @@ class Figure(Panel):
         return has_value and trailing > 0 and self._value_width() + trailing > width - 2 * _RING_PX
 
     def _menu(self, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(tr("Copy"), QKeySequence(QKeySequence.StandardKey.Copy), self.copy)
-        menu.popup(at)
+        self.make_menu().popup(at)
 
 
 def _sized(font: QFont, px: int, *, bold: bool = False) -> QFont:

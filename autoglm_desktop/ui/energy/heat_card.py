@@ -34,7 +34,7 @@ class HeatCard(Card):
     def __init__(self, look: Appearance) -> None:
         super().__init__(look, spacing=8)
         self.soc, self.skin = Figure(look), Figure(look)
-        self.hold = LevelSlider(look, HOLD_LOW_C, HOLD_HIGH_C, marks=(_LIMIT_C,), fill=_heat_color)
+        self.hold = LevelSlider(look, HOLD_LOW_C, HOLD_HIGH_C, marks=(_LIMIT_C,), fill=_heat_color, live=False)
         self.ambient = LevelSlider(look, AMBIENT_LOW_C, AMBIENT_HIGH_C, fill=lambda theme, _: theme.muted)
         self._hold_name, self._ambient_name = label("secondary"), label("secondary")
         self.ambient_value, self.release = label("secondary"), QPushButton()
@@ -50,6 +50,8 @@ class HeatCard(Card):
         self._ambient_name.setText(tr("Around"))
         self.release.setText(tr("Let go"))
         describe(self.release, tr("Let the SoC go"), tr("Stop holding the SoC: it cools or warms by itself again"))
+        describe(self.hold, tr("SoC temperature to hold"), _hold_tip())
+        describe(self.ambient, tr("Ambient temperature"))
         super().retranslate()
 
     def refresh(self, view: EnergyView) -> None:

@@ -62,9 +62,9 @@ class LogCard(Card):
 
     def _write(self) -> None:
         """All lines anew: they are few, and they change seldom."""
-        lines = [(line.time_s, str(line.text)) for line in self._decisions]
+        lines = [(line.time_s, str(line.text)) for line in reversed(self._decisions)]
         lines += [(line.at_s, str(line.text)) for line in self._events]
-        lines.sort(key=lambda line: line[0], reverse=True)
+        lines.sort(key=lambda line: -line[0])  # of one moment, the later one stays first
         theme = self.look.theme
         font = figures_font(self.look.font)
         font.setPixelSize(theme.px(SECONDARY_PX))

@@ -49,6 +49,8 @@ class EnergyPanel(Viewer):
         self.setObjectName("dock")
         self._service: EnergyService | None = None
         self._phone_id = ""
+        self.views = 0
+        """How many views were shown."""
         self._plotted_s = float("-inf")
         self._title, self.close_button = label("heading"), tool_button()
         self.phone, self.speed = PhoneChooser(look), SpeedChooser(look)
@@ -77,6 +79,7 @@ class EnergyPanel(Viewer):
         self.loader.close()
 
     def show_view(self, view: EnergyView) -> None:
+        self.views += 1
         if self._service is not None and view.phone_id != self._phone_id:
             self._phone_id = view.phone_id
             self.cost.show_phone(self._service.profile)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 
 from autoglm_desktop.assistant.energy_view import EnergyView, Source
-from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.energy.live import MAX_SPEED, MIN_SPEED
 from autoglm_desktop.ui.appearance import Appearance
 
@@ -25,7 +25,7 @@ class PhoneChooser(Chooser):
     source_chosen = Signal(object)
 
     def __init__(self, look: Appearance) -> None:
-        super().__init__(look)
+        super().__init__(look, msg("Simulated phone and source of truth"))
         self.set_widest(_WIDEST_PX)
         self.chosen.connect(self._tell)
 
@@ -35,7 +35,6 @@ class PhoneChooser(Chooser):
         known = tuple(Choice(each, words.phone(each)) for each in phones)
         phone, source = words.phone(view.phone_id), words.source(view.source)
         self.show_choices(
-            tr("Simulated phone and source of truth"),
             phone if view.source is Source.PHONE else source,
             (Group(tr("Simulated phone"), known, view.phone_id), Group(tr("Decides by"), sources, view.source)),
             tr("{phone} is simulated; the governor goes by: {source}", phone=phone, source=source),
@@ -51,11 +50,13 @@ class PhoneChooser(Chooser):
 class SpeedChooser(Chooser):
     """How many simulated seconds pass in one."""
 
+    def __init__(self, look: Appearance) -> None:
+        super().__init__(look, msg("Speed of the phone's time"))
+
     def show_speed(self, speed: float) -> None:
         """1 to 600; a speed between the steps of the menu is shown as it is."""
         choices = tuple(Choice(each, words.speed(each)) for each in SPEEDS)
-        name = tr("Speed of the phone's time")
-        self.show_choices(name, words.speed(speed), (Group("", choices, speed),))
+        self.show_choices(words.speed(speed), (Group("", choices, speed),))
 
 
 def _source_tip(source: Source) -> str:

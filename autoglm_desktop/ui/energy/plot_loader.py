@@ -24,16 +24,18 @@ class PlotLoader(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread: threading.Thread | None = None
+        self._closed = False
         self._done.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
         """Begin, the first time it is called."""
-        if self._thread is None:
+        if self._thread is None and not self._closed:
             self._thread = threading.Thread(target=self._load, name="plot-import", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Wait for the import to end."""
+        """Wait for the import to end, and tell nothing more."""
+        self._closed = True
         if self._thread is not None:
             self._thread.join(10.0)
 
@@ -47,6 +49,8 @@ class PlotLoader(QObject):
         self._done.emit(problem)
 
     def _tell(self, problem: str) -> None:
+        if self._closed:
+            return
         if problem:
             self.failed.emit(problem)
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from autoglm_desktop.assistant.energy_view import EnergyView
-from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme
@@ -35,7 +35,11 @@ class PowerCard(Card):
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look, spacing=4)
-        self.power, self.span, self.legend = Figure(look, inline=True), Chooser(look), Legend(look)
+        self.power, self.span, self.legend = (
+            Figure(look, inline=True),
+            Chooser(look, msg("Length of the plot")),
+            Legend(look),
+        )
         self._from, self._now = label("caption"), label("caption")
         self._place = QWidget()
         self._place.setFixedHeight(_PLOT_PX)
@@ -107,7 +111,7 @@ class PowerCard(Card):
     def retranslate(self) -> None:
         names = {60.0: tr("1 min"), 600.0: tr("10 min")}
         choices = tuple(Choice(span, names[span]) for span in SPANS_S)
-        self.span.show_choices(tr("Length of the plot"), names[self._span_s], (Group("", choices, self._span_s),))
+        self.span.show_choices(names[self._span_s], (Group("", choices, self._span_s),))
         self._from.setText(f"−{names[self._span_s]}")
         self._now.setText(tr("now"))
         super().retranslate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QMouseEvent, QPainter, QPaintEvent
@@ -25,7 +26,8 @@ class Word:
 
 
 class LevelSlider(QSlider):
-    """Horizontal, in whole units. `chosen` tells only what a person did, never what `show_level` set.
+    """Horizontal, in whole units. `chosen` tells only what a person did, never what `show_level` set; where not `live`,
+    a drag tells its end alone.
 
     Click or drag anywhere on it; arrows move by one, Page Up and Down by ten, Home and End to the ends. A slider that
     is held keeps its place while views arrive.
@@ -41,10 +43,11 @@ class LevelSlider(QSlider):
         *,
         marks: Sequence[int] = (),
         fill: Callable[[Theme, int], str] | None = None,
+        live: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._look, self._marks, self._fill = look, tuple(marks), fill
+        self._look, self._marks, self._fill, self._live = look, tuple(marks), fill, live
         self._words: tuple[Word, ...] = ()
         self._told = True
         self.setRange(low, high)
@@ -56,11 +59,13 @@ class LevelSlider(QSlider):
 
     def show_level(self, value: float) -> None:
         """Follow a value from outside, unless a person holds the handle."""
-        if self.isSliderDown() or round(value) == self.value():
+        if self.isSliderDown() or not isfinite(value):
             return
-        self._told = False
-        self.setValue(round(value))
-        self._told = True
+        level = round(min(self.maximum(), max(self.minimum(), value)))
+        if level != self.value():
+            self._told = False
+            self.setValue(level)
+            self._told = True
 
     def set_words(self, words: Sequence[Word]) -> None:
         """The names below the track."""
@@ -85,8 +90,12 @@ class LevelSlider(QSlider):
             self.setValue(self._value_at(event.position()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if not self.isSliderDown():
+            return
         self.setSliderDown(False)
         self.update()
+        if not self._live:
+            self.chosen.emit(self.value())
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -100,17 +109,17 @@ class LevelSlider(QSlider):
 
     def _paint_track(self, painter: QPainter, theme: Theme, color: str) -> None:
         middle = _HANDLE_PX / 2 + 2
-        left, right, at = self._x(self.minimum()), self._x(self.maximum()), self._x(self.value())
+        left, right, at = self.x_of(self.minimum()), self.x_of(self.maximum()), self.x_of(self.value())
         painter.setPen(Qt.PenStyle.NoPen)
         for end, ink in ((right, theme.line), (at, color)):
             painter.setBrush(QColor(ink))
             painter.drawRoundedRect(QRectF(left, middle - _TRACK_PX / 2, end - left, _TRACK_PX), 2.5, 2.5)
         painter.setBrush(QColor(readable(theme.muted, theme.raised, least=3.0)))
         for mark in self._marks:
-            painter.drawRect(QRectF(self._x(mark) - 0.5, middle - _MARK_PX / 2, 1, _MARK_PX))
+            painter.drawRect(QRectF(self.x_of(mark) - 0.5, middle - _MARK_PX / 2, 1, _MARK_PX))
 
     def _paint_handle(self, painter: QPainter, theme: Theme, color: str) -> None:
-        center = QPointF(self._x(self.value()), _HANDLE_PX / 2 + 2)
+        center = QPointF(self.x_of(self.value()), _HANDLE_PX / 2 + 2)
         painter.setBrush(QColor(theme.raised))
         pen = painter.pen()
         pen.setStyle(Qt.PenStyle.SolidLine)
@@ -128,10 +137,11 @@ class LevelSlider(QSlider):
         painter.setPen(QColor(readable(theme.faint, theme.raised)))
         for word in self._words:
             wide = metrics.horizontalAdvance(word.text)
-            x = min(max(0.0, self._x(word.at) - wide / 2), self.width() - wide)
+            x = min(max(0.0, self.x_of(word.at) - wide / 2), self.width() - wide)
             painter.drawText(QRect(round(x), _HANDLE_PX + 4, wide + 2, metrics.height()), 0, word.text)
 
-    def _x(self, value: float) -> float:
+    def x_of(self, value: float) -> float:
+        """Where a value lies, in pixels from the left edge."""
         span = max(1, self.maximum() - self.minimum())
         return _INSET_PX + (value - self.minimum()) / span * (self.width() - 2 * _INSET_PX)
 
@@ -149,7 +159,7 @@ class LevelSlider(QSlider):
 
     def _tell(self, value: int) -> None:
         self.update()
-        if self._told:
+        if self._told and (self._live or not self.isSliderDown()):
             self.chosen.emit(value)
 
     def _restyled(self) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout
 
 from autoglm_desktop.assistant.energy_view import EnergyView
-from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme, readable
@@ -36,7 +36,7 @@ class TierCard(Card):
         self._capped: bool | None = None
         self.badge, self.reason = TierBadge(look), label("value", wrap=True)
         self.more, self.next = label("secondary", wrap=True), label("caption", wrap=True)
-        self.policy, self.goal, self.ribbon = Chooser(look), GoalRow(look), TierRibbon(look)
+        self.policy, self.goal, self.ribbon = Chooser(look, msg("Policy")), GoalRow(look), TierRibbon(look)
         for text in (self.reason, self.more, self.next):
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         top, foot = QHBoxLayout(), QHBoxLayout()
@@ -90,8 +90,7 @@ class TierCard(Card):
 
     def _show_policy(self, policy: Policy) -> None:
         choices = tuple(Choice(each, words.policy(each), words.policy_tip(each)) for each in Policy)
-        name = tr("Policy")
-        self.policy.show_choices(name, words.policy(policy), (Group("", choices, policy),), words.policy_tip(policy))
+        self.policy.show_choices(words.policy(policy), (Group("", choices, policy),), words.policy_tip(policy))
 
     def _choose(self, policy: Policy) -> None:
         self.policy_chosen.emit(policy)

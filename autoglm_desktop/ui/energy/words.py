@@ -10,15 +10,16 @@ from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.energy.policies import Policy
 
 DASH = "–"
-NARROW = "\u202f"
+_ABSURD = 1e9
+"""No figure of the panel is so large: such a number is a fault, not a value."""
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 
 
 def number(value: float | None, digits: int = 0) -> str:
     """``1,204`` or ``3.20``, a dash for what is unknown; a rounded zero has no sign."""
-    if value is None or not isfinite(value):
+    if value is None or not isfinite(value) or abs(value) >= _ABSURD:
         return DASH
-    return f"{value + 0.0:z,.{digits}f}"
+    return f"{value:z,.{digits}f}"
 
 
 def watts(value: float | None) -> str:
@@ -28,7 +29,7 @@ def watts(value: float | None) -> str:
 
 def joules(value: float | None) -> str:
     """A value with its unit: ``0.61 J``, ``4.1 J``, ``812 J``, ``1.32 kJ``."""
-    if value is None or not isfinite(value):
+    if value is None or not isfinite(value) or abs(value) >= _ABSURD:
         return f"{DASH} J"
     if abs(value) >= 1000.0:
         return f"{number(value / 1000.0, 2 if abs(value) < 10_000.0 else 1)} kJ"
@@ -37,7 +38,7 @@ def joules(value: float | None) -> str:
 
 def percent(fraction: float | None) -> str:
     """A share of 0 to 1 as whole percents, without the sign; a battery that is not empty is not shown as 0."""
-    if fraction is None or not isfinite(fraction):
+    if fraction is None or not isfinite(fraction) or abs(fraction) >= _ABSURD:
         return DASH
     shown = round(100.0 * fraction)
     return "<1" if fraction > 0.0 and shown == 0 else str(shown)
@@ -45,7 +46,7 @@ def percent(fraction: float | None) -> str:
 
 def span(seconds: float | None) -> str:
     """A time to wait without seconds, which would only flicker: ``2 h 41 min``, ``9 min``, ``3.4 days``."""
-    if seconds is None or not isfinite(seconds) or seconds < 0.0:
+    if seconds is None or not isfinite(seconds) or not 0.0 <= seconds < _ABSURD:
         return DASH
     if seconds < 60.0:
         return tr("under 1 min")
@@ -117,4 +118,4 @@ def source(which: Source) -> str:
 
 def speed(times: float) -> str:
     """``60 ×``."""
-    return f"{number(times, 0 if times >= 10 or times == int(times) else 1)} ×"
+    return f"{number(times, 0 if times >= 10 or times % 1 == 0 else 1)} ×"
