@@ -27,10 +27,11 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.energy.policies import Goal, Policy
 from autoglm_desktop.energy.profile import Profile, profile_ids
-from autoglm_desktop.energy.telemetry import Telemetry, ThisComputer
+from autoglm_desktop.energy.telemetry import Telemetry, ThisComputer, not_read_yet
 
 from .energy_desk import Desk, News
 from .energy_governor import needs_computer
+from .energy_history import SPAN_S
 from .energy_state import CHOICES, choice_keys, rules_of, sound_goal, state_keys
 from .energy_turns import Counters, TurnMeter
 from .energy_view import EnergySeries, EnergyView, Source
@@ -132,15 +133,16 @@ class EnergyService:
         return self._desk.phone.profile
 
     def view(self) -> EnergyView:
-        """Everything as of the last move."""
-        self._read_computer(needed=True)
+        """Everything as of the last move. With the thread running, the sensors are read there."""
+        if self._thread is None:
+            self._read_computer(needed=True)
         with self._lock:
             return self._desk.view(self._telemetry())
 
-    def series(self) -> EnergySeries:
-        """The last ten minutes, for plots. A copy."""
+    def series(self, span_s: float = SPAN_S) -> EnergySeries:
+        """The last `span_s` seconds (ten minutes at most), for plots. A copy."""
         with self._lock:
-            return self._desk.history.series()
+            return self._desk.history.series(span_s)
 
     def watch(self, sink: Watcher, *, fast: bool) -> Callable[[], None]:
         """Call `sink` ten times a second (`fast`) or once a second, on the energy thread; returns what ends it."""
@@ -318,9 +320,12 @@ class EnergyService:
         self._wake.set()
 
     def _run(self) -> None:
+        warm_at_s = self._clock() + SLOW_S  # opening the sensors takes 50 ms: not at the start, nor in an answer
         while not self._closed:
             try:
                 pause_s = self.beat()
+                if self._desk.telemetry is None and self._clock() >= warm_at_s:
+                    self._read_computer(needed=True)
             except Exception:  # the phone is a companion: its fault must never end the thread unseen
                 log.exception("a beat failed")
                 pause_s = SLOW_S
@@ -348,9 +353,7 @@ class EnergyService:
             self._saver()
 
     def _telemetry(self) -> Telemetry:
-        found = self._desk.telemetry
-        assert found is not None, "read before anybody looks"
-        return found
+        return self._desk.telemetry or not_read_yet()
 
 
 def _tell(sink: Watcher, view: EnergyView) -> None:

@@ -42,16 +42,16 @@ class History:
         self._rows[at : at + _COLUMNS] = array("d", _row(time_s, snapshot, flows, tier))
         self._end += 1
 
-    def series(self) -> EnergySeries:
-        """A copy of the rows of the last ten minutes, as columns."""
+    def series(self, span_s: float = SPAN_S) -> EnergySeries:
+        """A copy of the rows of the last `span_s` seconds (ten minutes at most), as columns."""
         import numpy as np
 
         first = max(0, self._end - ROWS)
         flat = np.frombuffer(self._rows, dtype=np.float64)[first * _COLUMNS : self._end * _COLUMNS]
-        columns = np.ascontiguousarray(flat.reshape(-1, _COLUMNS).T)
-        times = columns[0]
-        recent = columns[:, times >= times[-1] - SPAN_S] if len(times) else columns
-        return EnergySeries(*recent)
+        rows = flat.reshape(-1, _COLUMNS)
+        times = rows[:, 0]
+        start = int(times.searchsorted(times[-1] - min(span_s, SPAN_S))) if len(times) else 0
+        return EnergySeries(*np.ascontiguousarray(rows[start:].T))
 
 
 def _row(time_s: float, snapshot: Snapshot, flows: Flows, tier: Tier) -> tuple[float, ...]:

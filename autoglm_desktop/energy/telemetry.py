@@ -37,6 +37,14 @@ class Telemetry:
     rss: Quantity
 
 
+def not_read_yet() -> Telemetry:
+    """What stands in for the first reading."""
+    wait = msg("The sensors have not been read yet.")
+    units = ("", "°C", "°C", "W", "J", "s", "bytes")
+    battery, cpu_temp, gpu_temp, gpu_power, package, cpu_time, rss = (Quantity.absent(unit, wait) for unit in units)
+    return Telemetry(battery, None, cpu_temp, gpu_temp, gpu_power, package, cpu_time, rss)
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Counters at the start of an answer; made by `ThisComputer.mark`."""

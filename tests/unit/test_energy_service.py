@@ -509,6 +509,7 @@ def test_the_thread_beats_for_watchers_and_ends() -> None:
 
     service.start()
     service.start()
+    assert service.view().computer.battery.reason is not None
     end_faulty, end = service.watch(fail, fast=True), service.watch(look, fast=True)
     assert enough.wait(10.0)
     end()
