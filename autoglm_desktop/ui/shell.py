@@ -70,7 +70,7 @@ class Shell:
         self.controller.close()
         self.window.close()
         self.window.deleteLater()
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # now, on this thread, not by a later collection
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # now, on this thread
 
     def _listen(self) -> None:
         self._listener = Listener(self._paths.data_dir)

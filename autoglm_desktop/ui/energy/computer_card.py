@@ -22,6 +22,7 @@ class ComputerCard(Card):
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
+        self._seen: Telemetry | None = None
         self._title, self.reasons = label("secondary"), label("caption", wrap=True)
         self.figures = [Figure(look, px=SMALL_PX) for _ in range(6)]
         grid = QGridLayout()
@@ -37,9 +38,13 @@ class ComputerCard(Card):
 
     def retranslate(self) -> None:
         self._title.setText(tr("This computer"))
+        self._seen = None
         super().retranslate()
 
     def refresh(self, view: EnergyView) -> None:
+        if view.computer is self._seen:
+            return
+        self._seen = view.computer
         shown = _quantities(view.computer)
         for (name, quantity, value, note), figure in zip(shown, self.figures, strict=True):
             figure.show_value(_shown(name, quantity, value, note))

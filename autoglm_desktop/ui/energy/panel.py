@@ -10,7 +10,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from autoglm_desktop.assistant.energy import EnergyService
-from autoglm_desktop.assistant.energy_view import EnergyView
+from autoglm_desktop.assistant.energy_view import EnergyView, Source
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
@@ -32,7 +32,8 @@ from .power_card import PowerCard
 from .tier_card import TierCard
 
 PLOT_EVERY_S = 0.19
-"""Two views of ten a second: the plot's bins are no finer."""
+"""At every second view: the bins of the plot are no finer."""
+RIBBON_EVERY_S = 0.99
 
 
 class EnergyPanel(Viewer):
@@ -48,10 +49,10 @@ class EnergyPanel(Viewer):
         super().__init__(look)
         self.setObjectName("dock")
         self._service: EnergyService | None = None
-        self._phone_id = ""
+        self._chosen: tuple[str, Source, float] | None = None
         self.views = 0
         """How many views were shown."""
-        self._plotted_s = float("-inf")
+        self._plotted_s = self._ribboned_s = float("-inf")
         self._title, self.close_button = label("heading"), tool_button()
         self.phone, self.speed = PhoneChooser(look), SpeedChooser(look)
         self.battery, self.tier, self.power = BatteryCard(look), TierCard(look), PowerCard(look)
@@ -70,7 +71,7 @@ class EnergyPanel(Viewer):
         return (self.battery, self.tier, self.power, self.heat, self.cost, self.memory, self.computer, self.log)
 
     def follow(self, service: EnergyService) -> None:
-        self._service, self._phone_id = service, ""
+        self._service, self._chosen = service, None
         super().follow(service)
 
     def leave(self) -> None:
@@ -80,11 +81,7 @@ class EnergyPanel(Viewer):
 
     def show_view(self, view: EnergyView) -> None:
         self.views += 1
-        if self._service is not None and view.phone_id != self._phone_id:
-            self._phone_id = view.phone_id
-            self.cost.show_phone(self._service.profile)
-        self.phone.show_view(view, self._service.phones() if self._service is not None else ())
-        self.speed.show_speed(view.speed)
+        self._show_choosers(view)
         for part in self.cards:
             part.show_view(view)
         self._show_series()
@@ -97,6 +94,8 @@ class EnergyPanel(Viewer):
         self._title.setText(tr("Energy"))
         describe(self.close_button, tr("Hide the energy panel"), tr("Hide the energy panel (Ctrl+E)"))
         self.setAccessibleName(tr("Energy"))
+        if self._chosen is not None and self._service is not None:
+            self.phone.show_chosen(self._chosen[0], self._chosen[1], self._service.phones())
 
     def set_theme(self, theme: Theme) -> None:
         paint_icon(self.close_button, "x", theme)
@@ -106,14 +105,27 @@ class EnergyPanel(Viewer):
         super().showEvent(event)
         QTimer.singleShot(0, self, self.loader.start)  # once the window is painted
 
+    def _show_choosers(self, view: EnergyView) -> None:
+        """Phone, source and speed, when one of them changed."""
+        chosen = (view.phone_id, view.source, view.speed)
+        if chosen == self._chosen or self._service is None:
+            return
+        if self._chosen is None or self._chosen[0] != view.phone_id:
+            self.cost.show_phone(self._service.profile)
+        self._chosen = chosen
+        self.phone.show_chosen(view.phone_id, view.source, self._service.phones())
+        self.speed.show_speed(view.speed)
+
     def _show_series(self) -> None:
         """Plot and ribbon, a few times a second; nothing before numpy came with the plot."""
         now_s = time.monotonic()
-        if self._service is not None and self.power.plot is not None and now_s - self._plotted_s >= PLOT_EVERY_S:
-            self._plotted_s = now_s
-            series = self._service.series()
-            self.power.show_series(series)
-            self.tier.show_series(series)
+        if self._service is None or self.power.plot is None or now_s - self._plotted_s < PLOT_EVERY_S:
+            return
+        self._plotted_s = now_s
+        if now_s - self._ribboned_s >= RIBBON_EVERY_S:
+            self._ribboned_s = now_s
+            self.tier.show_series(self._service.series())
+        self.power.show_series(self._service.series(self.power.needs_s))
 
     def _do(self, command: Callable[[EnergyService], None]) -> None:
         """What a person chose, told to the service; an error is shown, not raised."""

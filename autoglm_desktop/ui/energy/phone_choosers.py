@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
 
-from autoglm_desktop.assistant.energy_view import EnergyView, Source
+from autoglm_desktop.assistant.energy_view import Source
 from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.energy.live import MAX_SPEED, MIN_SPEED
 from autoglm_desktop.ui.appearance import Appearance
@@ -29,14 +29,14 @@ class PhoneChooser(Chooser):
         self.set_widest(_WIDEST_PX)
         self.chosen.connect(self._tell)
 
-    def show_view(self, view: EnergyView, phones: Sequence[str]) -> None:
+    def show_chosen(self, phone_id: str, chosen: Source, phones: Sequence[str]) -> None:
         """The phones that there are, and what is chosen."""
         sources = tuple(Choice(each, words.source(each), _source_tip(each)) for each in Source)
         known = tuple(Choice(each, words.phone(each)) for each in phones)
-        phone, source = words.phone(view.phone_id), words.source(view.source)
+        phone, source = words.phone(phone_id), words.source(chosen)
         self.show_choices(
-            phone if view.source is Source.PHONE else source,
-            (Group(tr("Simulated phone"), known, view.phone_id), Group(tr("Decides by"), sources, view.source)),
+            phone if chosen is Source.PHONE else source,
+            (Group(tr("Simulated phone"), known, phone_id), Group(tr("Decides by"), sources, chosen)),
             tr("{phone} is simulated; the governor goes by: {source}", phone=phone, source=source),
         )
 

@@ -84,14 +84,17 @@ class PowerCard(Card):
         self.legend.show_names(shown.present)
         self._describe(shown)
 
+    @property
+    def needs_s(self) -> float:
+        """How many seconds of the past the plot shows, with some to spare for its first bin."""
+        return self._span_s * 1.1
+
     def show_span(self, span_s: float) -> None:
         """A minute or ten."""
         self._span_s = span_s
         self.retranslate()
         if self.plot is not None:
             self.plot.set_span(self._span_s)
-        if self._series is not None:
-            self.show_series(self._series)
 
     def build_plot(self) -> None:
         """Put the plot into its place: pyqtgraph is imported by now."""

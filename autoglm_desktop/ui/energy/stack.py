@@ -54,9 +54,11 @@ def stack(series: EnergySeries, span_s: float, bins: int) -> Stack:
         return Stack(edges, np.zeros((len(COMPONENTS), bins)))
     last = np.floor(times[-1] / width) * width
     edges = last + width * np.arange(-bins, 1)
+    recent = slice(max(0, int(times.searchsorted(edges[0])) - 1), None)
+    times = times[recent]
     steps = np.diff(times, prepend=times[0])
     covered = np.where((steps > 0.0) & (steps <= MAX_GAP_S), steps, 0.0)
-    rows = [_row(getattr(series, f"{name}_w"), covered, times, edges, width) for name in COMPONENTS]
+    rows = [_row(getattr(series, f"{name}_w")[recent], covered, times, edges, width) for name in COMPONENTS]
     return Stack(edges - last, np.stack(rows))
 
 
@@ -67,6 +69,8 @@ def _row(
     edges: NDArray[np.float64],
     width: float,
 ) -> NDArray[np.float64]:
+    if not watts.any():
+        return np.zeros(len(edges) - 1)
     energy = np.cumsum(np.nan_to_num(watts, nan=0.0, posinf=0.0, neginf=0.0) * covered)
     row: NDArray[np.float64] = np.maximum(0.0, np.diff(np.interp(edges, times, energy)) / width)
     return row

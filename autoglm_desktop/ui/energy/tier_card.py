@@ -34,6 +34,7 @@ class TierCard(Card):
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
         self._capped: bool | None = None
+        self._policy: Policy | None = None
         self.badge, self.reason = TierBadge(look), label("value", wrap=True)
         self.more, self.next = label("secondary", wrap=True), label("caption", wrap=True)
         self.policy, self.goal, self.ribbon = Chooser(look, msg("Policy")), GoalRow(look), TierRibbon(look)
@@ -72,6 +73,10 @@ class TierCard(Card):
             self.goal.show_goal(view.goal, view.phone_time_s)
         self._show_policy(view.policy)
 
+    def retranslate(self) -> None:
+        self._policy = None
+        super().retranslate()
+
     def show_series(self, series: EnergySeries) -> None:
         """The last minutes, for the ribbon."""
         self.ribbon.show_stretches(stretches(series))
@@ -89,6 +94,9 @@ class TierCard(Card):
             self.more.setStyleSheet(f"color: {readable(theme.hot if capped else theme.muted, theme.raised)};")
 
     def _show_policy(self, policy: Policy) -> None:
+        if policy is self._policy:
+            return
+        self._policy = policy
         choices = tuple(Choice(each, words.policy(each), words.policy_tip(each)) for each in Policy)
         self.policy.show_choices(words.policy(policy), (Group("", choices, policy),), words.policy_tip(policy))
 
