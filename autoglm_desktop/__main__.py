@@ -11,6 +11,8 @@ from collections.abc import Sequence
 _WINDOW_OPTIONS = ("--model", "--lang", "--data-dir", "--log-level")
 """What the window understands; each takes a value."""
 
+GUIDE_QUESTION = "你是谁?"
+
 
 def wants_window(argv: Sequence[str]) -> bool:
     """Whether these arguments name no command and nothing but options of the window."""
@@ -32,11 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if app.has_display():
             return app.run_window(arguments)
-        print("autoglm-desktop: no display was found, so the conversation is held in the terminal.", file=sys.stderr)
-        arguments.insert(0, "chat")
+        arguments = ["chat", *arguments, *_without_display()]
     from autoglm_desktop import cli
 
     return cli.main(arguments)
+
+
+def _without_display() -> list[str]:
+    """Say what happens instead of a window; without a terminal either, the guide's question shows that it works."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        print("autoglm-desktop: no display was found, so the conversation is held in the terminal.", file=sys.stderr)
+        return []
+    print(f"autoglm-desktop: no display and no terminal, so one question is asked: {GUIDE_QUESTION}", file=sys.stderr)
+    return ["--stats", GUIDE_QUESTION]
 
 
 if __name__ == "__main__":

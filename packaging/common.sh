@@ -64,7 +64,6 @@ missing_packages() {
     command -v openbox >/dev/null || printf 'openbox\n'
     command -v xdotool >/dev/null || printf 'xdotool\n'
     command -v import >/dev/null || printf 'imagemagick\n'
-    command -v xauth >/dev/null || printf 'xauth\n'
   fi
 }
 

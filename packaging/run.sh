@@ -3,8 +3,8 @@
 #
 #   bash packaging/run.sh [--setup] [arguments of the application]
 #
-# --setup stops before the start. Without a display the conversation is held in the terminal; without a terminal one
-# question is asked and answered, which shows that the model works here.
+# --setup stops before the start. Without a display the application talks in the terminal; without a terminal either it
+# asks its model one question and prints the answer.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=packaging/common.sh
@@ -12,7 +12,6 @@ source "$ROOT/packaging/common.sh"
 trap 'exit 130' INT
 
 MODEL=qwen2.5-coder-0.5b-instruct
-QUESTION='你是谁?'
 NO_PACKAGES=$VENV/.packages-missing # the set-up is done but for system packages that apt could not install
 
 set_up() {
@@ -30,35 +29,13 @@ set_up() {
   say "Everything is set up."
 }
 
-has_display() {
-  [[ -z ${QT_QPA_PLATFORM-} && -z ${WAYLAND_DISPLAY-} ]] || return 0
-  local number=${DISPLAY-}
-  [[ -n $number ]] || return 1
-  [[ $number == :* ]] || return 0
-  number=${number#:}
-  grep -qs "X11-unix/X${number%%.*}$" /proc/net/unix
-}
-
 start() {
   exec 3>&-
-  local argument app=("$VENV/bin/python" -m autoglm_desktop)
-  for argument; do
-    case $argument in
-    chat | models | bench | doctor | --help | --version) exec "${app[@]}" "$@" ;;
-    esac
-  done
-  if ! has_display; then
-    say "No display was found, so the conversation is held in the terminal."
-  elif [[ -e $NO_PACKAGES && -n $(missing_libraries) ]]; then
-    say "The window needs the packages named above, so the conversation is held in the terminal."
-  else
-    exec "${app[@]}" "$@"
+  if [[ -e $NO_PACKAGES && -n $(missing_libraries) ]]; then
+    say "The window needs the packages named above; until then there is the terminal."
+    unset DISPLAY WAYLAND_DISPLAY
   fi
-  if [[ -t 0 && -t 1 ]]; then
-    exec "${app[@]}" chat "$@"
-  fi
-  say "No terminal either, so the model is asked one question: $QUESTION"
-  exec "${app[@]}" chat "$@" "$QUESTION" </dev/null 2>&1
+  exec "$VENV/bin/python" -m autoglm_desktop "$@"
 }
 
 arguments=()

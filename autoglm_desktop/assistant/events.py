@@ -38,7 +38,7 @@ class NodeDelta:
     """More text of a streaming answer; one of the two is empty.
 
     `start` is how many characters of that kind the node had before: whoever read the node in mid-stream sees by it
-    what is already shown.
+    what is already shown. `tokens` were decoded for it.
     """
 
     conversation_id: str
@@ -46,6 +46,7 @@ class NodeDelta:
     text: str = ""
     reasoning: str = ""
     start: int = 0
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)

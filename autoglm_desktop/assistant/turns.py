@@ -66,9 +66,11 @@ def told(before: TurnState, event: TurnEvent) -> AssistantEvent | None:
         case PhaseChanged():
             return NodePhase(node.conversation_id, node.id, event.phase, event.fraction)
         case TextDelta():
-            return NodeDelta(node.conversation_id, node.id, text=event.text, start=len(node.text))
+            return NodeDelta(node.conversation_id, node.id, text=event.text, start=len(node.text), tokens=event.tokens)
         case ReasoningDelta():
-            return NodeDelta(node.conversation_id, node.id, reasoning=event.text, start=len(node.reasoning))
+            return NodeDelta(
+                node.conversation_id, node.id, reasoning=event.text, start=len(node.reasoning), tokens=event.tokens
+            )
         case TierSwitched():
             return TierChanged(node.conversation_id, node.id, event)
         case _:

@@ -127,9 +127,6 @@ def start_log(data_dir: Path, shown: LogLevel | None) -> None:
     A folder that is not there is not made for a log: reading commands leave no trace.
     """
     root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-        handler.close()
     root.setLevel(logging.DEBUG if shown is LogLevel.DEBUG else logging.INFO)
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     if shown is not None:

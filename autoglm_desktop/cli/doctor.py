@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import typer
 
 from autoglm_desktop.core.i18n import tr
 
-from .checks import CHECKS, Check
-from .context import begin
+from .check import Check
+from .checks_data import data_folder, database, disk, logs, model, settings, sources
+from .checks_machine import audio, display, gpu, memory, python, qt, torch
+from .context import Context, begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption
 from .output import print_json, print_text, tell
+
+CHECKS: tuple[Callable[[Context], Check], ...] = (
+    *(python, qt, display, audio, torch, memory, gpu),
+    *(disk, data_folder, settings, database, model, sources, logs),
+)
 
 
 def doctor(

@@ -68,6 +68,7 @@ def window(
 
 def main(argv: Sequence[str]) -> int:
     """Run a command; returns the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Raises nothing."""
+    logging.getLogger().addHandler(logging.NullHandler())  # until the log is open, warnings must not reach stderr
     _accept_any_text()
     try:
         application(args=_without_kiosk_file(argv), prog_name=PROGRAM)

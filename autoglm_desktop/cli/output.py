@@ -47,14 +47,13 @@ def harmless(text: str) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows below headings. Wide enough for its content where nobody looks, folded where a terminal is narrow."""
+    """Rows below headings. Folded where a terminal is narrow, as wide as it takes elsewhere."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(harmless(cell) for cell in row))
-    console = Console(highlight=False, markup=False)
-    console.print(table, width=None if console.is_terminal else 200, soft_wrap=not console.is_terminal)
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400).print(table)
 
 
 def as_size(size_bytes: int) -> str:

@@ -77,7 +77,7 @@ def _answer(talk: _Talk, begin: Callable[[], Node]) -> _Talk:
 
 def _greet(assistant: Assistant, conversation: Conversation) -> None:
     decision = assistant.effective_tier()
-    _note(tr("{model}, {reason}", model=assistant.settings.model_id, reason=str(decision.reason)))
+    _note(f"{assistant.settings.model_id} · {decision.reason}")
     if conversation.temporary:
         _note(tr("This conversation is not kept; --session NAME keeps one."))
     else:

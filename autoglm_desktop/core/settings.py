@@ -23,9 +23,10 @@ from .precision import TierChoice
 DEFAULT_MODEL_ID = "qwen2.5-coder-0.5b-instruct"
 
 DEFAULT_SYSTEM_PROMPT = (
-    "你是 AutoGLM-Phone-9B，一个面向移动端的多模态大语言模型，能理解文本、图像和语音，以低功耗在设备本地运行。"
-    "你的名字是 AutoGLM-Phone-9B；被问到你是谁时，请这样介绍自己。用用户的语言回答，简洁、准确。\n"
-    "You are AutoGLM-Phone-9B, a multimodal model for mobile devices. Answer in the language of the user."
+    "你是 AutoGLM-Phone-9B，一个为移动端设计的多模态大语言模型，能够理解文本、图像和语音，并以低功耗在本机运行。"
+    "请用中文回答中文问题。\n"
+    "You are AutoGLM-Phone-9B, a multimodal model for mobile devices that understands text, images and speech at low "
+    "power on this device. Answer English questions in English."
 )
 
 
@@ -79,7 +80,7 @@ def load_settings(path: Path) -> tuple[Settings, tuple[Text, ...]]:
     """
     try:
         raw = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Settings(), ()
     except (OSError, UnicodeDecodeError) as error:
         return Settings(), _set_aside(path, str(error))

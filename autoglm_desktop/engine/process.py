@@ -7,6 +7,7 @@ of the input means that the parent closed it or died: the process ends at once, 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -40,10 +41,13 @@ def main(arguments: Sequence[str] | None = None, load_runtime: Callable[[], Runt
 
     mailbox, writer = Mailbox(), EventWriter(events)
     threading.Thread(target=_read, args=(commands, mailbox, writer), name="commands", daemon=True).start()
+    gc.disable()  # the libraries allocate for ever: collecting meanwhile makes their import a tenth slower
     runtime = (load_runtime or _torch_runtime(options.threads))()
 
     from .runtime.host import EngineHost
 
+    gc.freeze()
+    gc.enable()
     host = EngineHost(runtime, mailbox, writer.write, kv_cache_max_bytes=options.kv_cache_max_bytes)
     while True:
         host.execute(*mailbox.take())

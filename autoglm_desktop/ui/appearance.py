@@ -92,6 +92,7 @@ def interface_font(theme: Theme) -> QFont:
         family = next((name for name in _PLEASANT if name in installed), family)
     font = QFont([family, *(name for name in _CJK if name in installed)])
     font.setPixelSize(theme.px(BODY_PX))
+    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)  # Chinese strokes thicken on the pixel grid
     return font
 
 

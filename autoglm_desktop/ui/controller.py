@@ -236,7 +236,9 @@ class Controller(QObject):
         """One event of the assistant, on the GUI thread."""
         if isinstance(event, NodeDelta):
             if event.conversation_id == self.state.conversation_id:
-                self.window.transcript.append_delta(event.node_id, event.text, event.reasoning, start=event.start)
+                self.window.transcript.append_delta(
+                    event.node_id, event.text, event.reasoning, start=event.start, tokens=event.tokens
+                )
             return
         assert isinstance(event, AssistantEvent)
         before, self.state = self.state, reduce(self.state, event, time.time())

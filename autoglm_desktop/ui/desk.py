@@ -1,10 +1,14 @@
-"""What the window opens beside the conversation: settings, models, first run, keys, files, notices."""
+"""What the window opens beside the conversation: settings, models, first run, keys, files, notices.
+
+Dialogs are imported when they are opened: the window has one second until it is visible.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -23,10 +27,11 @@ from .models.conversations import title
 from .paths import DataPaths
 from .widgets.banner import Action, Notice
 from .widgets.top_bar import ModelEntry
-from .windows.first_run import FirstRunPage
-from .windows.keys_dialog import KeysDialog
-from .windows.model_manager import ModelManager
-from .windows.settings_dialog import SettingsDialog
+
+if TYPE_CHECKING:
+    from .windows.first_run import FirstRunPage
+    from .windows.model_manager import ModelManager
+    from .windows.settings_dialog import SettingsDialog
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +80,8 @@ class Desk(QObject):
     def show_first_run(self) -> None:
         """The page that fetches a model, in the place of the conversation."""
         if self.first_run is None:
+            from .windows.first_run import FirstRunPage
+
             self.first_run = FirstRunPage(self.look, self.library, self.paths.data_dir)
             self.first_run.ready.connect(self._model_ready)
             self.first_run.manage_requested.connect(self.show_models)
@@ -86,6 +93,8 @@ class Desk(QObject):
     def show_models(self) -> None:
         """The manager of models."""
         if self.manager is None:
+            from .windows.model_manager import ModelManager
+
             self.manager = ModelManager(self.look, self.library, self.window)
             self.manager.changed.connect(self._models_changed)
             self.manager.use_requested.connect(self._model_ready)
@@ -96,6 +105,8 @@ class Desk(QObject):
     def show_settings(self) -> None:
         """The settings, applied while they are changed."""
         if self.settings_dialog is None:
+            from .windows.settings_dialog import SettingsDialog
+
             dialog = SettingsDialog(
                 self.look,
                 self.controller.assistant.settings,
@@ -119,6 +130,8 @@ class Desk(QObject):
 
     def show_keys(self) -> None:
         """The list of keys."""
+        from .windows.keys_dialog import KeysDialog
+
         KeysDialog(self.look, self.window).open()
 
     def export(self, conversation_id: str, kind: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout
@@ -17,9 +18,11 @@ from .appearance import Appearance
 from .controller import Controller
 from .desk import Desk
 from .paths import DataPaths
-from .single_instance import Listener
 from .widgets.banner import Banner, Notice
 from .windows.main_window import MainWindow
+
+if TYPE_CHECKING:
+    from .single_instance import Listener
 
 
 def make_application() -> QApplication:
@@ -73,6 +76,8 @@ class Shell:
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # now, on this thread
 
     def _listen(self) -> None:
+        from .single_instance import Listener
+
         self._listener = Listener(self._paths.data_dir)
         self._listener.woken.connect(self.window.come_forward)
 

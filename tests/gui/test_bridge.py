@@ -36,10 +36,12 @@ def test_posts_from_many_threads_keep_the_order_of_each(qtbot: QtBot) -> None:
         where.add(QThread.currentThread() is bridge.thread())
 
     bridge = Bridge(take)
-    threads = [
-        threading.Thread(target=lambda n=n: [bridge.post((n, i)) for i in range(2000)])  # type: ignore[misc]
-        for n in range(4)
-    ]
+
+    def post_all(number: int) -> None:
+        for i in range(2000):
+            bridge.post((number, i))
+
+    threads = [threading.Thread(target=post_all, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -11,9 +11,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
-from autoglm_desktop.ui.windows.keys_dialog import KEYS, KeysDialog
+from autoglm_desktop.ui.windows.keys_dialog import KEYS, Key, KeysDialog
 from tests.helpers.windows import open_window
 
+CONTROL = Qt.KeyboardModifier.ControlModifier
 PROMISED = (
     "Return",
     "Shift+Return",
@@ -36,10 +37,10 @@ def test_the_promised_keys_are_in_the_list() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.sequence)
-def test_every_name_is_a_key(key: object) -> None:
-    sequence = QKeySequence(getattr(key, "sequence"))  # noqa: B009 - parametrized as object
+def test_every_name_is_a_key(key: Key) -> None:
+    sequence = QKeySequence(key.sequence)
     assert sequence.count() == 1
-    assert sequence[0].key() != Qt.Key.Key_unknown
+    assert sequence.toString(QKeySequence.SequenceFormat.PortableText)
 
 
 def test_no_two_shortcuts_collide(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -66,11 +67,13 @@ def test_hold_to_talk_says_why_it_does_nothing(qtbot: QtBot, qapp: QApplication,
 
 
 def test_ctrl_n_and_ctrl_t(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with open_window(qapp, tmp_path, prepare=lambda a: a.new_conversation(title="one") and None) as opened:
+    with open_window(qapp, tmp_path) as opened:
         window, controller = opened.shell.window, opened.shell.controller
-        controller.open(opened.assistant.conversations()[0].id)
-        assert controller.state.conversation_id is not None
-        QTest.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
-        assert controller.state.conversation_id is None
+        made = opened.assistant.new_conversation(title="one")
+        controller.open(made.id)
+        shown = [controller.state.conversation_id]
+        QTest.keyClick(window, Qt.Key.Key_N, CONTROL)
+        shown.append(controller.state.conversation_id)
+        assert shown == [made.id, None]
         QTest.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
         assert opened.assistant.settings.think

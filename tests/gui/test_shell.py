@@ -86,9 +86,9 @@ def test_switching_away_from_a_running_answer_and_back_loses_nothing(
         first = controller.state.conversation_id
         assert first is not None
         controller.new_chat()
-        assert not opened.shell.window.composer.busy
+        assert opened.shell.window.composer.send.accessibleName() == "Send"
         controller.open(first)
-        assert opened.shell.window.composer.busy
+        assert opened.shell.window.composer.send.accessibleName() == "Stop"
         hold.release()
         wait_idle(qtbot, opened)
         answer = opened.assistant.path(first)[-1]

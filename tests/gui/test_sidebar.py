@@ -132,7 +132,11 @@ def test_a_deletion_can_be_undone(qtbot: QtBot, qapp: QApplication, tmp_path: Pa
 
 
 def test_search_finds_words_and_esc_leaves(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with open_window(qapp, tmp_path, prepare=lambda a: [_make(a, t) for t in ("apple pie", "banana")]) as opened:
+    def prepare(assistant: Assistant) -> None:
+        for name in ("apple pie", "banana"):
+            assistant.new_conversation(title=name)
+
+    with open_window(qapp, tmp_path, prepare=prepare) as opened:
         window = opened.shell.window
         QTest.keyClick(window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
         assert window.sidebar.search.hasFocus()

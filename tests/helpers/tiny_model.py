@@ -24,6 +24,8 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'"
     " }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+THINKING_CHATML = CHATML + "{% if enable_thinking is not defined %}{{ raise_exception('no switch') }}{% endif %}"
+"""Of a model that was trained to think, as the switch in it says."""
 START, END = "<|im_start|>", "<|im_end|>"
 _ASKS = f"{START}assistant\n"
 
@@ -75,7 +77,15 @@ Recital = Callable[[str, bytes], str | None]
 
 def echo(prompt: str, said: bytes) -> str | None:
     """Says the last message again; ``endless`` is said without end. A thought about it goes before where one began."""
-    asked = prompt.rsplit(START, 2)[-2].partition("\n")[2].partition(END)[0]
+    asked = [part.partition("\n")[2].partition(END)[0] for part in prompt.split(f"{START}user")[1:]]
+    if asked[-1].endswith("Do not answer yet."):
+        return recite(f"hm, {asked[-1].splitlines()[0]}", said)
+    if asked[-1].endswith("answer my question directly."):
+        asked[-1] = asked[-2].splitlines()[0]
+    return _echo_natively(asked[-1], said)
+
+
+def _echo_natively(asked: str, said: bytes) -> str | None:
     thought, _, answer = said.rpartition(b"</think>\n\n")
     if said.startswith(b"<think>\n") and not thought:
         return recite(f"hm, {asked}</think>\n\n", said.removeprefix(b"<think>\n"))
@@ -105,8 +115,10 @@ class TinyDecoder:
         self.weights_bytes = 1000
         self.forwarded: list[list[int]] = []
         self.switched_to: list[Tier] = []
+        self.before_switch: Callable[[], None] = lambda: None
 
     def switch(self, tier: Tier, on_progress: ProgressSink) -> None:
+        self.before_switch()
         on_progress(1.0)
         self.tier = tier
         self.switched_to.append(tier)

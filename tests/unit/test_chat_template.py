@@ -11,7 +11,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
 from autoglm_desktop.engine.runtime.template import ChatTemplate
-from tests.helpers.tiny_model import CHATML, write_tiny_model
+from tests.helpers.tiny_model import CHATML, THINKING_CHATML, write_tiny_model
 
 TALK = (Message.of(Role.SYSTEM, "Be kind."), Message.of(Role.USER, "你好 <b>"))
 
@@ -85,31 +85,52 @@ def test_the_switch_of_a_template_is_used() -> None:
     assert render(source, think=False) == "off"
 
 
+OPENS = "{{ '<think>\n' }}"
+
+
 @pytest.mark.parametrize(
-    ("tail", "think", "ends"),
+    ("template", "think", "ends"),
     [
-        ("", True, "<|im_start|>assistant\n<think>\n"),  # no thinking of its own: we open it
-        ("", False, "<|im_start|>assistant\n"),
-        ("{{ '<think>\n' }}", True, "<|im_start|>assistant\n<think>\n"),  # always opens it
-        ("{{ '<think>\n' }}", False, "<|im_start|>assistant\n<think>\n\n</think>\n\n"),
+        (CHATML, False, "<|im_start|>assistant\n"),
+        (THINKING_CHATML, True, "<|im_start|>assistant\n<think>\n"),  # as it would begin by itself
+        (THINKING_CHATML, False, "<|im_start|>assistant\n"),
+        (CHATML + OPENS, True, "<|im_start|>assistant\n<think>\n"),  # always thinks
+        (CHATML + OPENS, False, "<|im_start|>assistant\n<think>\n\n</think>\n\n"),
     ],
 )
-def test_where_the_answer_begins(tmp_path: Path, tail: str, think: bool, ends: str) -> None:
-    bundle = TokenizerBundle.load(write_tiny_model(tmp_path, CHATML + tail))
-    assert bundle.render(TALK, think=think).endswith(ends)
+def test_where_the_answer_begins(tmp_path: Path, template: str, think: bool, ends: str) -> None:
+    bundle = TokenizerBundle.load(write_tiny_model(tmp_path, template))
+    prompt = bundle.prompt(TALK, think=think)
+    assert prompt.text.endswith(ends)
+    assert prompt.bridge == "\n</think>\n\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer_cue"), [("你好", "直接回答我的问题。"), ("hi", "answer my question directly.")]
+)
+def test_a_model_without_thinking_gets_a_turn_for_it(tmp_path: Path, question: str, answer_cue: str) -> None:
+    bundle = TokenizerBundle.load(write_tiny_model(tmp_path))
+    talk = (*TALK[:1], Message.of(Role.USER, question))
+    prompt = bundle.prompt(talk, think=True)
+    assert prompt.text.startswith(
+        bundle.prompt(talk, think=False).text.partition("<|im_end|>\n<|im_start|>assistant")[0]
+    )
+    assert prompt.text.endswith("<|im_end|>\n<|im_start|>assistant\n")
+    assert prompt.bridge.startswith("<|im_end|>\n<|im_start|>user\n")
+    assert prompt.bridge.endswith(f"{answer_cue}<|im_end|>\n<|im_start|>assistant\n")
 
 
 def test_the_file_beside_the_configuration_wins(tmp_path: Path) -> None:
     write_tiny_model(tmp_path, "inside")
     (tmp_path / "chat_template.jinja").write_text("beside", encoding="utf-8")
-    assert TokenizerBundle.load(tmp_path).render(TALK, think=False) == "beside"
+    assert TokenizerBundle.load(tmp_path).prompt(TALK, think=False).text == "beside"
 
 
 def test_named_templates_have_a_default(tmp_path: Path) -> None:
     write_tiny_model(tmp_path)
     named = [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": named}), encoding="utf-8")
-    assert TokenizerBundle.load(tmp_path).render(TALK, think=False) == "d"
+    assert TokenizerBundle.load(tmp_path).prompt(TALK, think=False).text == "d"
 
 
 def test_a_model_without_a_template_says_so(tmp_path: Path) -> None:

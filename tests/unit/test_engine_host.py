@@ -10,15 +10,24 @@ from pathlib import Path
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.core.events import EngineState, EngineStatus, Failed, Finished, TextDelta, TierSwitched, TurnEvent
+from autoglm_desktop.core.events import (
+    EngineState,
+    EngineStatus,
+    Failed,
+    Finished,
+    FinishReason,
+    TextDelta,
+    TierSwitched,
+    TurnEvent,
+)
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.mailbox import Mailbox
-from autoglm_desktop.engine.protocol import Command, ForgetSessions, Preload, SetTier, Submit
+from autoglm_desktop.engine.protocol import Cancel, Command, ForgetSessions, Preload, SetTier, Submit
 from autoglm_desktop.engine.runtime.contracts import Cache, Decoder, ProgressSink
 from autoglm_desktop.engine.runtime.host import EngineHost
-from tests.helpers.tiny_model import tiny_runtime, write_tiny_model
+from tests.helpers.tiny_model import TinyDecoder, tiny_runtime, write_tiny_model
 
 
 class Harness:
@@ -29,10 +38,12 @@ class Harness:
         self.events: list[TurnEvent | EngineStatus] = []
         self.loads: list[tuple[str, Tier]] = []
         self.load_failure: Exception | None = None
+        self.mailbox = Mailbox()
+        self.on_switch: Callable[[], None] = lambda: None
         runtime = tiny_runtime()
         self._load = runtime.load_decoder
         runtime = replace(runtime, load_decoder=self._load_decoder)
-        self.host = EngineHost(runtime, Mailbox(), self.events.append, kv_cache_max_bytes=1 << 20)
+        self.host = EngineHost(runtime, self.mailbox, self.events.append, kv_cache_max_bytes=1 << 20)
 
     def _load_decoder(
         self, folder: Path, tier: Tier, on_progress: ProgressSink
@@ -40,7 +51,13 @@ class Harness:
         self.loads.append((folder.name, tier))
         if self.load_failure is not None:
             raise self.load_failure
-        return self._load(folder, tier, on_progress)
+        decoder, new_cache = self._load(folder, tier, on_progress)
+        assert isinstance(decoder, TinyDecoder)
+        decoder.before_switch = self._before_switch
+        return decoder, new_cache
+
+    def _before_switch(self) -> None:
+        self.on_switch()
 
     def do(self, command: Command) -> None:
         self.events.clear()
@@ -105,6 +122,32 @@ def test_a_tier_changes_between_turns(harness: Harness) -> None:
     assert harness.statuses[-1].tier is Tier.FP16
     harness.do(SetTier(Tier.FP16))
     assert harness.states == [EngineState.READY]
+
+
+def test_a_failed_change_of_tier_is_told_until_one_succeeds(harness: Harness) -> None:
+    def fail() -> None:
+        raise AppError(ErrorCode.OUT_OF_MEMORY, msg("Too large."), msg("Use INT4."))
+
+    harness.ask("hi")
+    harness.on_switch = fail
+    harness.do(SetTier(Tier.FP16))
+    assert harness.statuses[-1].tier is Tier.INT8
+    assert (error := harness.statuses[-1].error) is not None
+    assert error.code is ErrorCode.OUT_OF_MEMORY
+    assert isinstance(harness.ask("hi"), Finished)
+    assert harness.statuses[-1].error == error
+    harness.on_switch = lambda: None
+    harness.do(SetTier(Tier.FP16))
+    last = harness.statuses[-1]
+    assert (last.tier, last.error) == (Tier.FP16, None)
+
+
+def test_cancel_while_a_tier_is_packed_for_a_turn(harness: Harness) -> None:
+    harness.ask("hi")
+    harness.on_switch = lambda: harness.mailbox.put(Cancel("t"))
+    last = harness.ask("hi", tier=Tier.FP16)
+    assert isinstance(last, Finished)
+    assert (last.reason, last.usage.tier, last.usage.completion_tokens) == (FinishReason.CANCELLED, Tier.INT8, 0)
 
 
 def test_a_tier_without_a_model_means_nothing(harness: Harness) -> None:

@@ -92,6 +92,12 @@ def test_frequency_and_presence_penalties_cover_the_answer_only() -> None:
     assert draw(Sampling(temperature=0, presence_penalty=0.6), [2.0, 1.5], 4) == [0, 1, 0, 0]
 
 
+def test_a_banned_token_is_not_taken() -> None:
+    sampler = Sampler(Sampling(temperature=0), (), seed=1)
+    assert sampler.pick(logits([3.0, 2.0, 1.0]), banned={0, 2}) == 1
+    assert sampler.pick(logits([3.0, 2.0, 1.0])) == 0
+
+
 def test_penalties_leave_the_logits_alone() -> None:
     values = logits([3.0, 2.0])
     Sampler(Sampling(temperature=0, repetition_penalty=3.0), [0], seed=1).pick(values)

@@ -43,3 +43,8 @@ def test_closing_from_outside() -> None:
 
 def test_a_thought_without_an_answer() -> None:
     assert split("only this", thinking=True) == [(True, "only this")]
+
+
+def test_a_mark_that_the_model_adds_to_ours_is_dropped() -> None:
+    assert split("<thi", "nk>\nhm</think>yes", thinking=True) == [(True, "hm"), (False, "yes")]
+    assert split("<think>a</think>\n<thi", "nk>b") == [(True, "a"), (False, "b")]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
     FinishReason,
     Memory,
@@ -21,13 +21,23 @@ from autoglm_desktop.core.events import (
     TurnEvent,
     Usage,
 )
+from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime.contracts import Cache
 from autoglm_desktop.engine.runtime.generate import LEAST_ROOM_TOKENS, LoadedModel, Turn, TurnPorts
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
 from autoglm_desktop.engine.runtime.sessions import SessionPool
-from tests.helpers.tiny_model import Recital, TinyCache, TinyDecoder, echo, recite, write_tiny_model
+from tests.helpers.tiny_model import (
+    CHATML,
+    THINKING_CHATML,
+    Recital,
+    TinyCache,
+    TinyDecoder,
+    echo,
+    recite,
+    write_tiny_model,
+)
 
 REF = ModelRef("tiny", "")
 
@@ -47,21 +57,33 @@ class Stage:
     events: list[TurnEvent] = field(default_factory=list)
     cancelled: Callable[[], bool] = lambda: False
     tiers: list[Tier | None] = field(default_factory=list)
+    refused: list[ErrorReport] = field(default_factory=list)
+    switch_failure: AppError | None = None
+    switch_cancelled: bool = False
 
     def run(self, request: TurnRequest) -> tuple[FinishReason, Usage]:
         self.events.clear()
         model = LoadedModel(REF, self.bundle, self.decoder, self.pool)
         ports = TurnPorts(
             emit=self.events.append,
-            cancelled=self.cancelled,
+            cancelled=self._is_cancelled,
             take_tier=lambda: self.tiers.pop(0) if self.tiers else None,
             switch=self._switch,
+            refuse=self.refused.append,
             memory=lambda: Memory(1, 2, 3),
         )
         turn = Turn(request, model, ports, load_s=0.5)
         return turn.run(), turn.usage()
 
-    def _switch(self, tier: Tier) -> float:
+    def _is_cancelled(self) -> bool:
+        return self.cancelled()
+
+    def _switch(self, tier: Tier) -> float | None:
+        if self.switch_failure is not None:
+            raise self.switch_failure
+        if self.switch_cancelled:
+            self.cancelled = lambda: True
+            return None
         self.decoder.switch(tier, lambda _: None)
         return 0.25
 
@@ -80,8 +102,8 @@ class Stage:
 
 @pytest.fixture
 def stage_of(tmp_path: Path) -> Callable[..., Stage]:
-    def make(recital: Recital = echo, context_tokens: int = 4096) -> Stage:
-        bundle = TokenizerBundle.load(write_tiny_model(tmp_path))
+    def make(recital: Recital = echo, context_tokens: int = 4096, template: str = CHATML) -> Stage:
+        bundle = TokenizerBundle.load(write_tiny_model(tmp_path, template))
         decoder = TinyDecoder(bundle, recital, context_tokens=context_tokens)
         return Stage(bundle, decoder, SessionPool(TinyCache, 1 << 30))
 
@@ -95,7 +117,7 @@ def test_an_answer_streams_and_ends(stage_of: Callable[..., Stage]) -> None:
     assert [e.text for e in stage.events if isinstance(e, TextDelta)] == ["你", "好", "😀"]
     assert [e.tokens for e in stage.events if isinstance(e, TextDelta)] == [3, 3, 4]
     assert stage.phases == [Phase.PREFILL, Phase.PREFILL, Phase.GENERATING]
-    prompt = stage.bundle.encode(stage.bundle.render(asking("你好😀").messages, think=False))
+    prompt = stage.bundle.encode(stage.bundle.prompt(asking("你好😀").messages, think=False).text)
     assert (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (len(prompt), 0, 11)
     assert (usage.reasoning_tokens, usage.load_s, usage.tier) == (0, 0.5, Tier.INT8)
     assert (usage.context_tokens, usage.memory) == (4096, Memory(1, 2, 3))
@@ -192,8 +214,8 @@ def test_what_only_begins_like_a_stop_string_is_shown(stage_of: Callable[..., St
     assert stage.text == "one STO"
 
 
-def test_thinking_comes_before_the_answer(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of()
+def test_a_model_that_can_think_does_it_before_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(template=THINKING_CHATML)
     reason, usage = stage.run(asking("why?", think=True))
     assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "hm, why?", "why?")
     assert stage.phases[-2:] == [Phase.THINKING, Phase.GENERATING]
@@ -202,12 +224,37 @@ def test_thinking_comes_before_the_answer(stage_of: Callable[..., Stage]) -> Non
     assert usage.completion_tokens == len("hm, why?</think>\n\nwhy?") + 1
 
 
-def test_the_thinking_budget_closes_the_thought(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(lambda prompt, said: "x" if b"</think>" not in said else recite("Yes", said.rpartition(b"\n")[2]))
+def test_a_model_that_cannot_thinks_aloud_and_then_answers(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    reason, usage = stage.run(asking("why?", think=True))
+    assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "hm, why?", "why?")
+    assert stage.phases[-2:] == [Phase.THINKING, Phase.GENERATING]
+    assert usage.reasoning_tokens == len("hm, why?") + 1  # its end of turn
+    assert usage.completion_tokens == len("hm, why?") + 1 + len("why?") + 1
+    assert stage.run(asking("why?"))[1].cached_tokens > len("<|im_start|>user\nwhy?") - 12  # the question is shared
+
+
+def thinks_on(prompt: str, said: bytes) -> str | None:
+    """Thinks for ever, and answers only when it is led to it."""
+    if "directly" in prompt:
+        return recite("Yes", said)
+    return recite("Yes", said.rpartition(b"\n")[2]) if b"</think>" in said else "x"
+
+
+@pytest.mark.parametrize("template", [CHATML, THINKING_CHATML])
+def test_the_thinking_budget_ends_the_thought(stage_of: Callable[..., Stage], template: str) -> None:
+    stage = stage_of(thinks_on, template=template)
     reason, usage = stage.run(asking("why?", think=True, thinking_budget_tokens=7))
     assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "xxxxxxx", "Yes")
     assert usage.reasoning_tokens == 7
     assert usage.completion_tokens == 7 + len("Yes") + 1
+
+
+@pytest.mark.parametrize("template", [CHATML, THINKING_CHATML])
+def test_thinking_leaves_room_for_the_answer(stage_of: Callable[..., Stage], template: str) -> None:
+    stage = stage_of(thinks_on, 360, template=template)
+    reason, _ = stage.run(asking("why?", think=True, thinking_budget_tokens=1000))
+    assert (reason, stage.text) == (FinishReason.STOP, "Yes")
 
 
 def test_a_model_that_ends_while_thinking_still_answers(stage_of: Callable[..., Stage]) -> None:
@@ -215,17 +262,17 @@ def test_a_model_that_ends_while_thinking_still_answers(stage_of: Callable[..., 
         thought, closed, answer = said.partition(b"\n</think>\n\n")
         return recite("Yes", answer) if closed else recite("<think>\nshort", thought)
 
-    stage = stage_of(recital)
+    stage = stage_of(recital, template=THINKING_CHATML)
     reason, _ = stage.run(asking("why?", think=True))
     assert (reason, stage.reasoning, stage.text) == (FinishReason.STOP, "short", "Yes")
 
 
-def test_thinking_leaves_room_for_the_answer(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(
-        lambda prompt, said: "x" if b"</think>" not in said else recite("Yes", said.rpartition(b"\n")[2]), 160
-    )
-    reason, _ = stage.run(asking("why?", think=True, thinking_budget_tokens=1000))
-    assert (reason, stage.text) == (FinishReason.STOP, "Yes")
+def test_no_answer_is_not_an_answer(stage_of: Callable[..., Stage]) -> None:
+    """Led to its answer, a model may not end without a word."""
+    stage = stage_of(lambda prompt, said: recite("all thought", said) if "directly" not in prompt else None)
+    _, usage = stage.run(asking("why?", think=True))
+    assert stage.reasoning == "all thought"
+    assert usage.completion_tokens == len("all thought") + 3  # its end, a token that it was made to say, and the end
 
 
 def test_a_thought_that_nobody_asked_for_is_told_apart(stage_of: Callable[..., Stage]) -> None:
@@ -244,6 +291,33 @@ def test_a_tier_changes_between_two_tokens_and_keeps_the_cache(stage_of: Callabl
     assert usage.tier is Tier.INT4
     assert switches == [TierSwitched("t1", Tier.INT8, Tier.INT4, 0.25, usage.prompt_tokens + 2)]
     assert sum(len(step) for step in stage.decoder.forwarded) == usage.prompt_tokens + 5  # nothing twice
+
+
+NO_MEMORY = AppError(ErrorCode.OUT_OF_MEMORY, msg("Too large."), msg("Use INT4."), suggested_tier=Tier.INT4.value)
+
+
+def test_a_tier_that_cannot_be_had_does_not_cost_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.tiers, stage.switch_failure = [None, None, None, Tier.FP16], NO_MEMORY
+    reason, usage = stage.run(asking("hello"))
+    assert (reason, stage.text, usage.tier) == (FinishReason.STOP, "hello", Tier.INT8)
+    assert stage.refused == [NO_MEMORY.report]
+
+
+def test_a_tier_that_was_asked_for_from_the_start_is_not_replaced(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of()
+    stage.switch_failure = NO_MEMORY
+    with pytest.raises(AppError, match="Too large"):
+        stage.run(asking("hello", tier=Tier.FP16))
+
+
+@pytest.mark.parametrize("tiers", [[Tier.FP16], [None, None, None, Tier.FP16]])
+def test_cancel_while_a_tier_is_made(stage_of: Callable[..., Stage], tiers: list[Tier | None]) -> None:
+    stage = stage_of()
+    stage.tiers, stage.switch_cancelled = tiers, True
+    reason, usage = stage.run(asking("hello"))
+    assert (reason, usage.tier) == (FinishReason.CANCELLED, Tier.INT8)
+    assert not any(isinstance(e, TierSwitched) for e in stage.events)
 
 
 def test_a_turn_in_another_tier_switches_first(stage_of: Callable[..., Stage]) -> None:

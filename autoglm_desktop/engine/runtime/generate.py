@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
     FinishReason,
     Memory,
@@ -24,7 +24,8 @@ from autoglm_desktop.core.messages import ModelRef, TurnRequest
 from autoglm_desktop.core.precision import Tier
 
 from .contracts import Cache, Decoder
-from .prompt import THINK_CLOSE, TokenizerBundle
+from .decoder import PREFILL_CHUNK_TOKENS
+from .prompt import TokenizerBundle
 from .sampling import Sampler, choose_seed
 from .sessions import SessionPool
 from .stream import OutputStream
@@ -33,8 +34,6 @@ from .thinking import Piece
 if TYPE_CHECKING:
     import torch
 
-PREFILL_CHUNK_TOKENS = 256
-"""Between two chunks a turn can be stopped; fewer tokens would waste the matrix products."""
 LEAST_ROOM_TOKENS = 64
 """A prompt must leave this much of the context for the answer (or all that was asked for, if that is less)."""
 
@@ -55,8 +54,10 @@ class TurnPorts:
     cancelled: Callable[[], bool]
     take_tier: Callable[[], Tier | None]
     """The tier that the user changed to since the last call, or None."""
-    switch: Callable[[Tier], float]
-    """Change the tier; returns the seconds that it took. Raises AppError."""
+    switch: Callable[[Tier], float | None]
+    """Change the tier; the seconds that it took, or None when the turn was cancelled meanwhile. Raises AppError."""
+    refuse: Callable[[ErrorReport], None]
+    """Tell why a change of tier was not made; the turn goes on without it."""
     memory: Callable[[], Memory]
 
 
@@ -89,6 +90,9 @@ class Turn:
         self._stream = OutputStream(model.bundle, request.stop, thinking=request.think)
         self._seed = choose_seed(request.sampling)
         self._thinking_budget = request.thinking_budget_tokens
+        self._bridge: list[int] = []
+        self._must_speak = False
+        """The model was led to its answer: ending without a word is not allowed."""
         self._pending_tokens = 0
         self._answer_tokens = 0
 
@@ -121,12 +125,15 @@ class Turn:
 
     def _prompt(self) -> list[int]:
         self._phase(Phase.PREFILL, 0.0)
-        tokens = self._bundle.encode(self._bundle.render(self._request.messages, think=self._request.think))
+        prompt = self._bundle.prompt(self._request.messages, think=self._request.think)
+        tokens, self._bridge = self._bundle.encode(prompt.text), self._bundle.encode(prompt.bridge)
         self._measures.prompt_tokens = len(tokens)
         context = self._decoder.config.context_tokens
         if len(tokens) + min(self._room(), LEAST_ROOM_TOKENS) > context:
             raise context_full(len(tokens), context, self._room())
-        self._thinking_budget = min(self._thinking_budget, context - len(tokens) - LEAST_ROOM_TOKENS)
+        self._thinking_budget = min(
+            self._thinking_budget, context - len(tokens) - len(self._bridge) - LEAST_ROOM_TOKENS
+        )
         return tokens
 
     def _room(self) -> int:
@@ -152,13 +159,16 @@ class Turn:
         self._talk_phase()
         while True:
             if self._ports.cancelled():
+                self._bundle.remember(cache.tokens)
                 return self._end(FinishReason.CANCELLED)
-            token = sampler.pick(logits)
+            token = sampler.pick(logits, self._ends if self._must_speak else ())
+            self._must_speak = False
             first_s = first_s or self._first_token()
             self._measures.decode_s = time.perf_counter() - first_s
             step, reason = self._accept(token)
             reason = reason or self._limit(cache.length + len(step))
             if reason is not None:
+                self._bundle.remember([*cache.tokens, *step])
                 return self._end(reason)
             if self._switch_if_asked(cache):
                 self._talk_phase()
@@ -191,7 +201,8 @@ class Turn:
         spent = self._measures.reasoning_tokens >= self._thinking_budget
         if self._stream.in_thought() and (over or spent):
             self._emit(self._stream.close_thought())
-            step += self._bundle.encode(f"\n{THINK_CLOSE}\n\n")
+            step += self._bridge
+            self._must_speak = True
         if not self._stream.in_thought():
             self._talk_phase()
         return step
@@ -224,21 +235,25 @@ class Turn:
 
     def _start_tier(self, cache: Cache) -> None:
         """Begin in the tier of the request, or in the one that was chosen since. Counts as loading."""
-        seconds = self._switch(self._ports.take_tier() or self._request.tier, cache)
+        seconds = self._switch(self._ports.take_tier() or self._request.tier, cache) or 0.0
         self._load_s += seconds
         self._measures.began_s += seconds
 
     def _switch_if_asked(self, cache: Cache) -> bool:
+        """A tier that cannot be had does not cost the answer: it goes on in the old one."""
         new = self._ports.take_tier()
-        return new is not None and self._switch(new, cache) > 0
+        try:
+            return new is not None and self._switch(new, cache) is not None
+        except AppError as error:
+            self._ports.refuse(error.report)
+            return True
 
-    def _switch(self, new: Tier, cache: Cache) -> float:
-        """Seconds that it took; 0 when the tier is the same."""
+    def _switch(self, new: Tier, cache: Cache) -> float | None:
+        """Seconds that it took; None when nothing changed."""
         old = self._decoder.tier
-        if new is old:
-            return 0.0
-        seconds = self._ports.switch(new)
-        self._ports.emit(TierSwitched(self._request.turn_id, old, new, seconds, cache.length))
+        seconds = None if new is old else self._ports.switch(new)
+        if seconds is not None:
+            self._ports.emit(TierSwitched(self._request.turn_id, old, new, seconds, cache.length))
         return seconds
 
 

@@ -43,6 +43,8 @@ class EngineHost:
         self._emit = emit
         self._kv_cache_max_bytes = kv_cache_max_bytes
         self._model: LoadedModel | None = None
+        self._error: ErrorReport | None = None
+        """Why the last load or change of tier failed, until one succeeds."""
 
     def execute(self, command: Command, arrived_s: float) -> None:
         """Carry out one command that arrived at `arrived_s` (`perf_counter`); failures become events."""
@@ -61,13 +63,11 @@ class EngineHost:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - nothing may end the process but its input
-            self._tell(EngineState.READY, error=report_of(error))
-        else:
-            self._tell(EngineState.READY)
+            self._error = report_of(error)
+        self._tell(EngineState.READY)
 
     def _answer(self, request: TurnRequest, arrived_s: float) -> None:
         turn: Turn | None = None
-        failure: ErrorReport | None = None
         try:
             model = self._ensure(request.model, request.tier)
             self._tell(EngineState.BUSY)
@@ -75,16 +75,18 @@ class EngineHost:
             reason = turn.run()
             self._emit(Finished(request.turn_id, reason, turn.usage()))
         except Exception as error:  # noqa: BLE001 - a failed turn costs this answer only
-            failure = report_of(error)
-            self._emit(Failed(request.turn_id, failure, turn.usage() if turn else None))
-        self._tell(EngineState.READY, error=failure if turn is None else None)
+            report = report_of(error)
+            self._error = self._error if turn else report
+            self._emit(Failed(request.turn_id, report, turn.usage() if turn else None))
+        self._tell(EngineState.READY)
 
     def _ports(self, request: TurnRequest) -> TurnPorts:
         return TurnPorts(
             emit=self._emit,
             cancelled=lambda: self._mailbox.cancelled(request.turn_id),
             take_tier=self._mailbox.take_tier,
-            switch=self._switch,
+            switch=lambda tier: self._switch_in_turn(request, tier),
+            refuse=self._refuse,
             memory=self._memory,
         )
 
@@ -94,6 +96,7 @@ class EngineHost:
             self._model = None
             gc.collect()  # the old weights must be gone before the new ones come
             self._model = self._load(ref, tier)
+            self._error = None
         return self._model
 
     def _preload(self, ref: ModelRef, tier: Tier) -> None:
@@ -110,22 +113,43 @@ class EngineHost:
             pool = SessionPool(new_cache, self._kv_cache_max_bytes)
             return LoadedModel(ref, bundle.result(), decoder, pool)
 
-    def _switch(self, tier: Tier) -> float:
+    def _switch(self, tier: Tier, check: Callable[[], None]) -> float:
+        """`check` is called while a tier is packed for the first time, and may raise."""
         model = self._model
         assert model is not None, "only a loaded model has a tier"
+
+        def tell(fraction: float) -> None:
+            self._tell_loading(model.ref, tier, fraction)
+
         began_s = time.perf_counter()
-        model.decoder.switch(tier, _Progress(lambda fraction: self._tell_loading(model.ref, tier, fraction)))
-        seconds = time.perf_counter() - began_s
+        model.decoder.switch(tier, _Progress(tell, check))
+        self._error = None
+        return time.perf_counter() - began_s
+
+    def _switch_in_turn(self, request: TurnRequest, tier: Tier) -> float | None:
+        def check() -> None:
+            if self._mailbox.cancelled(request.turn_id):
+                raise _Cancelled
+
+        try:
+            return self._switch(tier, check)
+        except _Cancelled:
+            return None
+        finally:
+            self._tell(EngineState.BUSY)
+
+    def _refuse(self, report: ErrorReport) -> None:
+        self._error = report
         self._tell(EngineState.BUSY)
-        return seconds
 
     def _switch_idle(self, tier: Tier) -> None:
         if self._model is not None and self._model.decoder.tier is not tier:
-            self._switch(tier)
+            self._switch(tier, lambda: None)
 
     def _forget(self) -> None:
         if self._model is not None:
             self._model.pool.clear()
+            self._model.bundle.forget()
             gc.collect()
         self._tell(EngineState.READY)
 
@@ -134,23 +158,29 @@ class EngineHost:
             return memory.measure(weights_bytes=0, kv_bytes=0)
         return memory.measure(weights_bytes=self._model.decoder.weights_bytes, kv_bytes=self._model.pool.nbytes)
 
-    def _tell(self, state: EngineState, *, error: ErrorReport | None = None) -> None:
+    def _tell(self, state: EngineState) -> None:
         model = self._model
         ref, tier = (model.ref.model_id, model.decoder.tier) if model else (None, None)
-        self._emit(EngineStatus(state, ref, tier, None, self._memory(), error))
+        self._emit(EngineStatus(state, ref, tier, None, self._memory(), self._error))
 
     def _tell_loading(self, ref: ModelRef, tier: Tier, fraction: float) -> None:
         self._emit(EngineStatus(EngineState.LOADING, ref.model_id, tier, fraction))
 
 
-class _Progress:
-    """Passes a fraction on when it moved by a hundredth."""
+class _Cancelled(Exception):  # noqa: N818 - not an error
+    """A turn was cancelled while a tier was packed for it."""
 
-    def __init__(self, sink: Callable[[float], None]) -> None:
+
+class _Progress:
+    """Passes a fraction on when it moved by a hundredth; calls `check` each time."""
+
+    def __init__(self, sink: Callable[[float], None], check: Callable[[], None] = lambda: None) -> None:
         self._sink = sink
+        self._check = check
         self._told = -1.0
 
     def __call__(self, fraction: float) -> None:
+        self._check()
         if fraction - self._told >= _PROGRESS_STEP:
             self._told = fraction
             self._sink(min(1.0, fraction))
@@ -174,6 +204,6 @@ def report_of(error: Exception) -> ErrorReport:
         msg(
             "The engine failed: {reason}.", reason=str(error).strip().splitlines()[0].rstrip(".") if str(error) else "?"
         ),
-        msg("Ask again. If it happens again, the details belong into a report of the error."),
+        msg("Ask again. If it happens again, report it with the details."),
         details,
     )

@@ -53,19 +53,19 @@ class KvCache:
         if not 0 <= length <= self.length:
             raise ValueError(f"cannot fork {length} of {self.length} tokens")
         copy = KvCache(self._config, self.dtype)
-        copy.reserve(length)
+        copy.reserve(length, self._buffer.device)
         copy._buffer[:, :, :length] = self._buffer[:, :, :length]
         copy.tokens = self.tokens[:length]
         return copy
 
-    def reserve(self, tokens: int) -> None:
-        """Make room for `tokens` in all. What is held stays."""
+    def reserve(self, tokens: int, device: torch.device | None = None) -> None:
+        """Make room for `tokens` in all, on `device` (where the weights are). What is held stays."""
         capacity = self._buffer.shape[2]
         if tokens <= capacity:
             return
         wanted = max(tokens, min(max(_FIRST_CAPACITY_TOKENS, 2 * capacity), self._config.context_tokens))
         shape = (*self._buffer.shape[:2], wanted, self._buffer.shape[3])
-        grown = torch.empty(shape, dtype=self._buffer.dtype)
+        grown = torch.empty(shape, dtype=self._buffer.dtype, device=device)
         grown[:, :, : self.length] = self._buffer[:, :, : self.length]
         self._buffer = grown
 

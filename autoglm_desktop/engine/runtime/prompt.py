@@ -13,17 +13,18 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message
 
+from .reasoning import Prompt, aloud, native
+from .spelling import Spelling
 from .template import ChatTemplate, broken
+from .thinking import THINK_CLOSE, THINK_OPEN
 
-THINK_OPEN = "<think>"
-THINK_CLOSE = "</think>"
 _END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>")
 """Ends of a turn or text in the formats that models are trained on; many configurations name only one of theirs."""
 _SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class TokenizerBundle:
-    """Tokenizer and template of one model folder. Not bound to a thread."""
+    """Tokenizer and template of one model folder. Used by one thread."""
 
     def __init__(self, tokenizer: Tokenizer, template: ChatTemplate) -> None:
         tokenizer.no_truncation()
@@ -36,6 +37,7 @@ class TokenizerBundle:
         """Special tokens, which are never shown; the marks of thinking are told apart later, as text."""
         self.end_ids = frozenset(i for i, token in added.items() if token.special and token.content in _END_MARKS)
         """Tokens that end an answer, beside those that the model's configuration names."""
+        self._spelling = Spelling({i: token.content for i, token in added.items() if token.special})
 
     @classmethod
     def load(cls, folder: Path) -> TokenizerBundle:
@@ -50,21 +52,34 @@ class TokenizerBundle:
             raise _unreadable(folder, error) from error
         return cls(tokenizer, ChatTemplate(_template_source(folder, config), _special_tokens(config)))
 
-    def render(self, messages: Sequence[Message], *, think: bool) -> str:
-        """The prompt as text, ending where the answer, or with `think` the reasoning, begins.
+    def prompt(self, messages: Sequence[Message], *, think: bool) -> Prompt:
+        """What the model reads, ending where the answer, or with `think` the reasoning, begins.
 
-        Models whose template has no thinking get its opening mark put into their mouth. Raises TEMPLATE_BROKEN.
+        Raises AppError TEMPLATE_BROKEN.
         """
-        text = self._template.render(messages, think=think)
-        opened = text.rstrip().endswith(THINK_OPEN)
-        if think and not opened:
-            return f"{text}{THINK_OPEN}\n"
-        if opened and not think:
-            return f"{text.rstrip()}\n\n{THINK_CLOSE}\n\n"
-        return text
+        if think and messages and not self._template.has_thinking:
+            return aloud(messages, lambda talk: self._template.render(talk, think=False))
+        return native(self._template.render(messages, think=think), think=think)
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of a rendered text: marks such as ``<|im_end|>`` become their tokens, nothing is added around it."""
+        """Tokens of a rendered text: marks such as ``<|im_end|>`` become their tokens, nothing is added around it.
+
+        An answer in it that `remember` was told of is spelled as it was then.
+        """
+        return self._spelling.apply(text, self._encode(text))
+
+    def remember(self, tokens: Sequence[int]) -> None:
+        """Keep how the answer at the end of `tokens` was spelled, if that is not how `encode` would do it."""
+        piece = self._spelling.last_piece(tokens)
+        text = self.tokenizer.decode(piece, skip_special_tokens=False)
+        if self._encode(text) != piece and "\ufffd" not in text:
+            self._spelling.learn(text, piece)
+
+    def forget(self) -> None:
+        """Forget every answer."""
+        self._spelling.forget()
+
+    def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 

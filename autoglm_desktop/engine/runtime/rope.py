@@ -14,7 +14,8 @@ _FIRST_POSITIONS = 1024
 class RopeTable:
     """Cosines and signed sines for consecutive positions, made as far as they are needed."""
 
-    def __init__(self, config: RopeConfig) -> None:
+    def __init__(self, config: RopeConfig, device: torch.device | None = None) -> None:
+        self._device = device
         self._frequencies, self._scale = frequencies(config)
         self._tables: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -30,7 +31,7 @@ class RopeTable:
         angles = torch.outer(torch.arange(positions, dtype=torch.float32), self._frequencies)
         cos, sin = angles.cos() * self._scale, angles.sin() * self._scale
         cos, sin = torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
-        return cos.to(dtype).unsqueeze(1), sin.to(dtype).unsqueeze(1)
+        return cos.to(self._device, dtype).unsqueeze(1), sin.to(self._device, dtype).unsqueeze(1)
 
 
 def rotate_(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 
@@ -34,14 +34,16 @@ class Sampler:
         self._random = random.Random(seed)
         self._penalties = Penalties(sampling, prompt)
 
-    def pick(self, logits: torch.Tensor) -> int:
-        """The next token for float32 `logits` [vocab], which are not changed.
+    def pick(self, logits: torch.Tensor, banned: Collection[int] = ()) -> int:
+        """The next token for float32 `logits` [vocab], which are not changed; none of `banned`.
 
         Raises AppError ENGINE_FAILED when the logits are not numbers.
         """
         if not torch.isfinite(logits.amax()):
             raise _not_numbers()
         logits = self._penalties.apply(logits)
+        if banned:
+            logits = logits.index_fill(0, torch.tensor(list(banned)), -torch.inf)
         token = int(logits.argmax()) if self._sampling.temperature <= 0 else self._draw(logits)
         self._penalties.observe(token)
         return token

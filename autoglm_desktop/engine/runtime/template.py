@@ -21,6 +21,8 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message
 
+from .thinking import THINK_CLOSE, THINK_OPEN
+
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a template that does not fit its input raises while it runs: Python's own errors reach through the sandbox."""
 
@@ -31,6 +33,8 @@ class ChatTemplate:
     def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
         self.has_switch = "enable_thinking" in source
         """The template itself turns thinking on and off."""
+        self.has_thinking = self.has_switch or THINK_OPEN in source or THINK_CLOSE in source
+        """The model was trained to think between marks."""
         self._special_tokens = dict(special_tokens)
         try:
             self._template = _environment().from_string(source)

@@ -11,7 +11,8 @@ from enum import Enum, auto
 
 from autoglm_desktop.engine.stops import held_length
 
-from .prompt import THINK_CLOSE, THINK_OPEN
+THINK_OPEN = "<think>"
+THINK_CLOSE = "</think>"
 
 
 class _State(Enum):
@@ -19,7 +20,7 @@ class _State(Enum):
     """Only whitespace so far: a mark may follow."""
     THINKING = auto()
     BREAK = auto()
-    """Thinking is over; empty lines before the answer belong to neither."""
+    """Thinking is over; empty lines before the answer belong to neither, and a second opening mark is dropped."""
     ANSWER = auto()
 
 
@@ -35,7 +36,7 @@ class ThoughtSplitter:
     """Splits streamed text. Marks may be cut anywhere; they are never part of a piece."""
 
     def __init__(self, *, thinking: bool) -> None:
-        """`thinking`: the prompt ended with the opening mark."""
+        """`thinking`: the prompt ended where the reasoning begins."""
         self._state = _State.THINKING if thinking else _State.START
         self._thought = False
         self._held = ""
@@ -63,7 +64,7 @@ class ThoughtSplitter:
         if self.in_thought():
             return self.close()
         rest, self._held = self._held, ""
-        return [Piece(rest, reasoning=False)] if rest and self._state is not _State.BREAK else []
+        return [Piece(rest, reasoning=False)] if rest else []
 
     def _step(self, pieces: list[Piece]) -> bool:
         """Advance as far as one state goes; False when more text is needed."""
@@ -73,11 +74,7 @@ class ThoughtSplitter:
             case _State.THINKING:
                 return self._think(pieces)
             case _State.BREAK:
-                self._held = self._held.lstrip()
-                if not self._held:
-                    return False
-                self._state = _State.ANSWER
-                return True
+                return self._leave_break()
             case _State.ANSWER:
                 _append(pieces, self._held, reasoning=False)
                 self._held = ""
@@ -93,9 +90,18 @@ class ThoughtSplitter:
         self._state = _State.ANSWER
         return True
 
+    def _leave_break(self) -> bool:
+        self._held = self._held.lstrip().removeprefix(THINK_OPEN).lstrip()
+        if THINK_OPEN.startswith(self._held):
+            return False
+        self._state = _State.ANSWER
+        return True
+
     def _think(self, pieces: list[Piece]) -> bool:
         if not self._thought:
-            self._held = self._held.lstrip()
+            self._held = self._held.lstrip().removeprefix(THINK_OPEN).lstrip()
+            if THINK_OPEN.startswith(self._held):
+                return False
         thought, mark, rest = self._held.partition(THINK_CLOSE)
         if mark:
             _append(pieces, thought.rstrip(), reasoning=True)

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 
 from .config import ModelConfig
 from .kernels import DenseLinear, Linear, fuse
+from .mapped import MappedFile
 
 Progress = Callable[[float], None]
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 class Embedding:
-    """Rows for tokens, from a bf16 or float32 table [vocab, hidden]."""
+    """Rows for tokens: a 16- or 32-bit table [vocab, hidden], or int8 levels with a float32 scale [vocab]."""
 
-    def __init__(self, table: torch.Tensor) -> None:
+    def __init__(self, table: torch.Tensor, scale: torch.Tensor | None = None) -> None:
         self.table = table
-        self.nbytes = table.nbytes
+        self._scale = scale
+        self.nbytes = table.nbytes + (0 if scale is None else scale.nbytes)
 
     def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
         """tokens [n] int64 → [n, hidden] float32, freshly allocated."""
-        return self.table[tokens].float()
+        rows = self.table[tokens].float()
+        return rows if self._scale is None else rows.mul_(self._scale[tokens].unsqueeze(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,16 @@ class Layer:
     gate_up: Linear
     down: Linear
 
+    def with_linears(self, linears: Mapping[str, Linear]) -> Layer:
+        """The same block with other products, by their names in `PARTS`."""
+        return replace(
+            self,
+            qkv=linears["qkv"],
+            output=linears["output"],
+            gate_up=linears["gate_up"],
+            down=linears["down"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -58,9 +71,12 @@ class Weights:
     @property
     def nbytes(self) -> int:
         """Bytes of all weights as stored in the tier; a head that is the embedding table counts once."""
-        linears = [self.head] + [part for x in self.layers for part in (x.qkv, x.output, x.gate_up, x.down)]
         shared = isinstance(self.head, DenseLinear) and self.head.weight is self.embedding.table
-        return sum(part.nbytes for part in linears) + (0 if shared else self.embedding.nbytes)
+        return sum(linear.nbytes for linear in self.linears()) + (0 if shared else self.embedding.nbytes)
+
+    def linears(self) -> list[Linear]:
+        """Every product, the head first."""
+        return [self.head] + [part for x in self.layers for part in (x.qkv, x.output, x.gate_up, x.down)]
 
 
 class Master:
@@ -74,13 +90,13 @@ class Master:
         """
         self.folder = folder
         self.files = checkpoint_files(folder)
-        self._where: dict[str, safe_open] = {}
+        self._where: dict[str, MappedFile] = {}
         for path in self.files:
             try:
-                opened = safe_open(path, framework="pt")
-                self._where.update(dict.fromkeys(opened.keys(), opened))  # type: ignore[no-untyped-call]
+                opened = MappedFile(path)
             except (SafetensorError, OSError) as error:
                 raise corrupt(path, str(error)) from error
+            self._where.update(dict.fromkeys(opened.names(), opened))
 
     def __contains__(self, name: str) -> bool:
         return name in self._where
@@ -89,7 +105,10 @@ class Master:
         """The tensor, mapped. Raises AppError WEIGHTS_CORRUPT when it is missing or of another shape."""
         if name not in self._where:
             raise corrupt(self.folder, f"{name} is missing")
-        tensor: torch.Tensor = self._where[name].get_tensor(name)  # type: ignore[no-untyped-call]
+        try:
+            tensor = self._where[name].get(name)
+        except SafetensorError as error:
+            raise corrupt(self.folder, str(error)) from error
         if tuple(tensor.shape) != shape or not tensor.is_floating_point():
             raise corrupt(self.folder, f"{name} is {tensor.dtype} {tuple(tensor.shape)}, expected {shape}")
         return tensor
@@ -98,11 +117,19 @@ class Master:
 class DecoderTensors:
     """The master's tensors by their part in a decoder, whatever they are called in the file."""
 
-    def __init__(self, master: Master, config: ModelConfig, dtype: torch.dtype = torch.bfloat16) -> None:
-        self.master, self.config, self.dtype = master, config, dtype
+    def __init__(
+        self,
+        master: Master,
+        config: ModelConfig,
+        *,
+        dtype: torch.dtype = torch.bfloat16,
+        device: torch.device | None = None,
+    ) -> None:
+        self.master, self.config = master, config
+        self._dtype, self._device = dtype, device
 
     def _get(self, name: str, *shape: int) -> torch.Tensor:
-        return self.master.get(name, shape).to(self.dtype)
+        return self.master.get(name, shape).to(self._device, self._dtype)
 
     def embedding(self) -> torch.Tensor:
         """[vocab, hidden]."""
@@ -116,40 +143,53 @@ class DecoderTensors:
 
     def norm(self, name: str, size: int) -> torch.Tensor:
         """A norm's weight in float32, by its name in the file without ``.weight``."""
-        return self.master.get(f"{name}.weight", (size,)).float()
+        return self.master.get(f"{name}.weight", (size,)).to(self._device, torch.float32)
 
-    def qkv(self, layer: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Stacked query, key and value weights, and their stacked bias if there is one."""
-        c, root = self.config, f"model.layers.{layer}.self_attn"
-        sizes = {"q_proj": c.q_size, "k_proj": c.kv_size, "v_proj": c.kv_size}
-        weight = fuse([self._get(f"{root}.{name}.weight", size, c.hidden) for name, size in sizes.items()])
-        if f"{root}.q_proj.bias" not in self.master:
-            return weight, None
-        return weight, torch.cat([self._get(f"{root}.{name}.bias", size) for name, size in sizes.items()])
+    def weight(self, name: str) -> torch.Tensor:
+        """The matrix of the product `name`: ``qkv.3 output.3 gate_up.3 down.3 head``; fused ones are stacked."""
+        if name == "head":
+            return self.head()
+        parts, inputs = self._parts(name)
+        return fuse([self._get(f"{part}.weight", rows, inputs) for part, rows in parts.items()])
 
-    def output(self, layer: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The attention's output projection and its bias if there is one."""
-        root = f"model.layers.{layer}.self_attn.o_proj"
-        bias = self._get(f"{root}.bias", self.config.hidden) if f"{root}.bias" in self.master else None
-        return self._get(f"{root}.weight", self.config.hidden, self.config.q_size), bias
+    def bias(self, name: str) -> torch.Tensor | None:
+        """The bias of the product `name`, if it has one."""
+        if name == "head":
+            return None
+        parts, _ = self._parts(name)
+        if not all(f"{part}.bias" in self.master for part in parts):
+            return None
+        return torch.cat([self._get(f"{part}.bias", rows) for part, rows in parts.items()])
 
-    def gate_up(self, layer: int) -> torch.Tensor:
-        """Gate and up projections, stacked: [2 · intermediate, hidden]."""
-        root, c = f"model.layers.{layer}.mlp", self.config
-        return fuse([self._get(f"{root}.{name}_proj.weight", c.intermediate, c.hidden) for name in ("gate", "up")])
+    def rows(self, name: str) -> int:
+        """Outputs of the product `name`."""
+        return self.config.vocab if name == "head" else sum(self._parts(name)[0].values())
 
-    def down(self, layer: int) -> torch.Tensor:
-        """The down projection: [hidden, intermediate]."""
-        name = f"model.layers.{layer}.mlp.down_proj.weight"
-        return self._get(name, self.config.hidden, self.config.intermediate)
+    def _parts(self, name: str) -> tuple[dict[str, int], int]:
+        """What the product `name` is stacked from: names in the file with their rows; and the inputs of all."""
+        c = self.config
+        kind, _, layer = name.partition(".")
+        attention, mlp = f"model.layers.{layer}.self_attn", f"model.layers.{layer}.mlp"
+        match kind:
+            case "qkv":
+                sizes = {"q_proj": c.q_size, "k_proj": c.kv_size, "v_proj": c.kv_size}
+                return {f"{attention}.{part}": rows for part, rows in sizes.items()}, c.hidden
+            case "output":
+                return {f"{attention}.o_proj": c.hidden}, c.q_size
+            case "gate_up":
+                return {f"{mlp}.gate_proj": c.intermediate, f"{mlp}.up_proj": c.intermediate}, c.hidden
+            case "down":
+                return {f"{mlp}.down_proj": c.hidden}, c.intermediate
+            case _:
+                raise ValueError(name)
 
 
-MakeLinear = Callable[[str, torch.Tensor, torch.Tensor | None], Linear]
-"""(name, weight, bias) → the product; names are ``qkv.3``, ``output.3``, ``gate_up.3``, ``down.3`` and ``head``."""
+PARTS = ("qkv", "output", "gate_up", "down")
+"""The products of a layer."""
 
 
 def build_layer(tensors: DecoderTensors, index: int, linear: Callable[[str], Linear]) -> Layer:
-    """A block whose norms come from the master and whose products come from `linear`, by name."""
+    """A block whose norms come from the master and whose products come from `linear`, by name (``qkv.3``)."""
     c, root = tensors.config, f"model.layers.{index}"
     return Layer(
         attention_norm=tensors.norm(f"{root}.input_layernorm", c.hidden),
@@ -165,29 +205,17 @@ def build_layer(tensors: DecoderTensors, index: int, linear: Callable[[str], Lin
 
 def dense_linear(tensors: DecoderTensors, name: str) -> DenseLinear:
     """The product `name` with the master's own weights."""
-    kind, _, index = name.partition(".")
-    match kind:
-        case "qkv":
-            return DenseLinear(*tensors.qkv(int(index)))
-        case "output":
-            return DenseLinear(*tensors.output(int(index)))
-        case "gate_up":
-            return DenseLinear(tensors.gate_up(int(index)))
-        case "down":
-            return DenseLinear(tensors.down(int(index)))
-        case _:
-            return DenseLinear(tensors.head())
+    return DenseLinear(tensors.weight(name), tensors.bias(name))
 
 
-def dense_weights(folder: Path, config: ModelConfig, dtype: torch.dtype, on_progress: Progress) -> Weights:
-    """All weights straight from the master, in `dtype` (mapped without a copy where the file has that type)."""
-    tensors = DecoderTensors(Master(folder), config, dtype)
-    embedding = tensors.embedding()
+def master_weights(tensors: DecoderTensors, linear: Callable[[str], Linear], on_progress: Progress) -> Weights:
+    """All weights straight from the master, the products made by `linear`; a tied head shares the embedding."""
+    config, embedding = tensors.config, tensors.embedding()
     layers = []
     for index in range(config.n_layers):
-        layers.append(build_layer(tensors, index, lambda name: dense_linear(tensors, name)))
+        layers.append(build_layer(tensors, index, linear))
         on_progress((index + 1) / config.n_layers)
-    head = DenseLinear(embedding) if config.tie_embeddings else dense_linear(tensors, "head")
+    head = DenseLinear(embedding) if config.tie_embeddings else linear("head")
     return Weights(Embedding(embedding), tuple(layers), tensors.norm("model.norm", config.hidden), head)
 
 

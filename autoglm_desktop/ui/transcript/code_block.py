@@ -24,7 +24,7 @@ from .look import Look
 from .stack import Piece
 from .text_pane import TextPane
 
-_HEAD_PX, _PAD_PX, _BAR_PX, _RADIUS_PX = 34, 14, 12, 10
+_HEAD_PX, _PAD_PX, _RADIUS_PX = 34, 14, 10
 
 
 class ScrollingPane(TextPane):
@@ -36,7 +36,9 @@ class ScrollingPane(TextPane):
         wide = size.width() > width + 0.5
         policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn if wide else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setHorizontalScrollBarPolicy(policy)
-        return int(size.height() + 0.999) + (_BAR_PX if wide else 0)
+        bar = self.horizontalScrollBar()
+        bar.ensurePolished()
+        return int(size.height() + 0.999) + (bar.sizeHint().height() if wide else 0)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta: QPoint = event.angleDelta()

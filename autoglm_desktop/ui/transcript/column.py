@@ -183,9 +183,11 @@ class Column(QScrollArea):
     # Keeping the place
 
     def _remember_top(self, value: int) -> None:
-        index = self._heights.at(value - TOP_PX)
-        if index >= 0:
-            self._anchor = (index, value - TOP_PX - self._heights.top(index))
+        """Hold on to the first row that is seen and measured, else to the first that is seen."""
+        first, last = self._seen(value, 0)
+        seen = range(first, last + 1)
+        index = next((at for at in seen if self._entries[at].key in self._live), first)
+        self._anchor = (index, value - TOP_PX - self._heights.top(index)) if seen else (0, 0)
 
     def _wanted_value(self) -> int:
         end = max(0, TOP_PX + self._heights.total + BOTTOM_PX - self.viewport().height())

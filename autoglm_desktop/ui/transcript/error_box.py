@@ -84,7 +84,7 @@ class ErrorBox(Stack):
     def _toggle_details(self, shown: bool) -> None:
         if self.details is None:
             self.details = Body(self._tools, self)
-            self.details.show_blocks((Code(self._report.details, tr("Details")),), growing=False)
+            self.details.show_blocks((Code(self._report.details),), growing=False)
             self.put(self.details, gap=8)
         self.details.setVisible(shown)
         self.details_button.set_icon("caret-down" if shown else "caret-right")

@@ -37,6 +37,9 @@ class Footer(FlowRow):
     def show_finished(self, row: Row) -> None:
         """Show what the answer took, and its actions."""
         left = self._badge(row)
+        if row.node.dropped_messages:
+            text = tr("{count} oldest messages left out", count=row.node.dropped_messages)
+            left.append(Words(text, self._look.figures(), self._look.ink(self._look.theme.int4), self))
         if row.node.usage is not None:
             details = statistics_details(row.node.usage)
             for text in statistics(row.node.usage):

@@ -191,6 +191,16 @@ class TranscriptView(Column):
         self.setAccessibleName(tr("Conversation"))
         self._rebuild()
 
+    @property
+    def theme(self) -> Theme:
+        return self._tools.look.theme
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that arrived is not shown yet: text, formulas, colours of code."""
+        timers = (self._flush_timer, self._settle_timer)
+        return bool(self._dirty or self._background.awaited or any(timer.isActive() for timer in timers))
+
     # Rows and their widgets
 
     def _row(self, node_id: str) -> Row | None:
@@ -318,8 +328,10 @@ def _updated(known: Row, node: Node) -> Row:
     if known.node == node:
         return known
     fresh = Row.of(node)
-    if known.streaming and fresh.streaming and len(known.text) > len(fresh.text):
-        return replace(known, node=node)
+    if known.streaming and fresh.streaming:
+        newer = fresh if len(fresh.text) > len(known.text) else known
+        thoughts = max(known.reasoning, fresh.reasoning, key=len)
+        return replace(known, node=node, text=newer.text, reasoning=thoughts)
     return replace(fresh, expanded=known.expanded, draft=known.draft)
 
 

@@ -23,6 +23,8 @@ from autoglm_desktop.ui.widgets.transcript import TranscriptView
 from .keys_dialog import KEYS
 
 _DOCK_FITS_PX, _SIDEBAR_FITS_PX = 1080, 760
+_SCROLL_BAR_PX = 10
+"""As wide as the style sheet makes it. The composer stands exactly below the column beside it."""
 _FRAME_PX = 40
 """Left for the window manager's title bar at the first start."""
 
@@ -145,8 +147,9 @@ class MainWindow(QMainWindow):
     def _chat_page(self) -> QWidget:
         page = QWidget()
         page.setObjectName("chat")
+        self.transcript.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # the column keeps its place
         foot = QVBoxLayout()
-        foot.setContentsMargins(24, 0, 24, 18)
+        foot.setContentsMargins(24, 0, 24 + _SCROLL_BAR_PX, 18)
         foot.setSpacing(10)
         foot.addWidget(_centered(self.banners))
         foot.addWidget(_centered(self.composer))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
-from autoglm_desktop import assets
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime.decoder import PREFILL_CHUNK_TOKENS, Decoder
 from autoglm_desktop.engine.runtime.kv import KvCache
-from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
+from autoglm_desktop.engine.runtime.quality import Quality, compare, quality_sequences
 
 from .contestant import Round
 
@@ -57,17 +57,19 @@ class Ours:
 
     def text_tokens(self, count: int) -> list[int]:
         """The first `count` tokens of the shipped texts, begun again where they are too short."""
-        bundle = TokenizerBundle.load(self._folder)
-        tokens = bundle.encode(_text())
+        tokens = list(chain.from_iterable(quality_sequences(self._folder)))
         return (tokens * (count // len(tokens) + 1))[:count]
+
+    def quality(self) -> Quality:
+        """Against the 16-bit weights, which are loaded for it."""
+        if self._decoder.tier is Tier.FP16:
+            reference = self._decoder
+        else:
+            reference = Decoder.load(self._folder, Tier.FP16, on_progress=lambda _: None)
+        return compare(self._decoder, reference, quality_sequences(self._folder))
 
     def _read(self, tokens: Sequence[int], cache: KvCache) -> int:
         """The likeliest token after `tokens`."""
         for start in range(0, len(tokens), PREFILL_CHUNK_TOKENS):
             logits = self._decoder.forward(tokens[start : start + PREFILL_CHUNK_TOKENS], cache)
         return int(logits.argmax())
-
-
-def _text() -> str:
-    folder = assets.resource("text")
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("quality_*.txt")))

@@ -12,14 +12,18 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import psutil
 
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.engine import environment
 
 from .contestant import Contestant
+
+if TYPE_CHECKING:
+    from .ours import Ours
 
 Reply = dict[str, Any]
 
@@ -28,7 +32,6 @@ class Worker:
     """Carries out requests on one contestant."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
         began_s = time.perf_counter()
         self._contestant = _load(options)
         self._load_s = time.perf_counter() - began_s
@@ -57,12 +60,10 @@ class Worker:
         return {"seconds": seconds, "kv_kept": kept}
 
     def quality(self) -> Reply:
-        from autoglm_desktop.engine.runtime.quality import measure
-
-        quality = measure(self._options.model, Tier(self._options.tier))
+        quality = self._ours().quality()
         return {"ppl": quality.ppl, "kl": quality.kl}
 
-    def _ours(self) -> Any:
+    def _ours(self) -> Ours:
         from .ours import Ours
 
         assert isinstance(self._contestant, Ours), "only our decoder can do this"
@@ -94,7 +95,7 @@ def _load(options: argparse.Namespace) -> Contestant:
 
 def main() -> None:
     options = _parse()
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", OMP_NUM_THREADS=str(options.threads))
+    environment.prepare(options.threads)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not come between the answers
     try:

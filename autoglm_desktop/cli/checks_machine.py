@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at, one function for each thing. None of them changes anything."""
+"""What ``doctor`` looks at in this machine and its software. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ import importlib.util
 import json
 import os
 import platform
-import shutil
-import sqlite3
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -23,26 +16,12 @@ import psutil
 from autoglm_desktop.app import has_display
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import tr
-from autoglm_desktop.store.schema import MIGRATIONS
-from autoglm_desktop.store.schema import version as store_version
 
-from .context import Context, log_path
+from .check import Check
+from .context import Context
 from .output import as_size
 
-SPARE_DISK_BYTES = 500_000_000
-"""Room for conversations, logs and packed tiers once the model is here."""
 _PROBE_S = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding. `fix` is empty when there is nothing to do; a check that is not `required` never fails the whole."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
-    required: bool = True
 
 
 def python(_context: Context) -> Check:
@@ -122,86 +101,6 @@ def memory(context: Context) -> Check:
     return Check("memory", False, detail, fix)
 
 
-def disk(context: Context) -> Check:
-    folder = _existing(context.paths.data_dir)
-    free = shutil.disk_usage(folder).free
-    try:
-        info = context.library().info(context.settings.model_id)
-        needed = SPARE_DISK_BYTES if info.installed else SPARE_DISK_BYTES + (info.needed_bytes or 0)
-    except AppError:
-        needed = SPARE_DISK_BYTES
-    detail = tr("{free} free in {folder}", free=as_size(free), folder=str(folder))
-    fix = (
-        ""
-        if free >= needed
-        else tr("{needed} are needed: free some, or use another --data-dir.", needed=as_size(needed))
-    )
-    return Check("disk", free >= needed, detail, fix)
-
-
-def data_folder(context: Context) -> Check:
-    """Whether it can be written; a folder that is not there yet is judged by its parent."""
-    folder = context.paths.data_dir
-    try:
-        with tempfile.TemporaryFile(dir=_existing(folder)):
-            return Check("data_folder", True, str(folder))
-    except OSError as error:
-        fix = tr("Make it writable, or name another folder with --data-dir.")
-        return Check("data_folder", False, f"{folder}: {error.strerror or error}", fix)
-
-
-def settings(context: Context) -> Check:
-    """What reading them told: a file set aside, unknown keys."""
-    if not context.notices:
-        return Check("settings", True, str(context.paths.settings))
-    detail = " ".join(str(notice) for notice in context.notices)
-    return Check("settings", False, detail, tr("Look at the file that is named; the valid settings are used."))
-
-
-def database(context: Context) -> Check:
-    path = context.paths.store
-    if not path.exists():
-        return Check("database", True, tr("No conversations yet."))
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-            newer = store_version(connection) > len(MIGRATIONS)
-    except sqlite3.Error as error:
-        found, newer = str(error), False
-    if newer:
-        fix = tr("Start the newer version, or move the file away.")
-        return Check("database", False, tr("{path} was made by a newer version.", path=str(path)), fix)
-    fix = "" if found == "ok" else tr("The next start sets the file aside and begins a new one.")
-    return Check("database", found == "ok", f"{path}: {found}", fix)
-
-
-def model(context: Context) -> Check:
-    """The chosen model, every file of it read."""
-    library, name = context.library(), context.settings.model_id
-    try:
-        library.verify(name)
-    except AppError as error:
-        return Check("model", False, str(error.report.cause), str(error.report.next_step))
-    return Check("model", True, tr("{model} is here, its files are intact.", model=name))
-
-
-def sources(context: Context) -> Check:
-    """Why sources were passed over at the last pull."""
-    try:
-        failures = context.library().source_failures(context.settings.model_id)
-    except AppError as error:
-        return Check("sources", False, str(error.report.cause), str(error.report.next_step), required=False)
-    if not failures:
-        return Check("sources", True, tr("No source failed at the last download."), required=False)
-    told = "; ".join(
-        f"{failure.source}: {failure.reason} ({time.strftime('%Y-%m-%d %H:%M', time.localtime(failure.when_s))})"
-        for failure in failures
-    )
-    return Check(
-        "sources", False, told, tr("The next source was used. Check the network if you need this one."), required=False
-    )
-
-
 def gpu(_context: Context) -> Check:
     """NVIDIA's management library. Without a GPU the processor does the work."""
     import pynvml
@@ -225,32 +124,6 @@ def gpu(_context: Context) -> Check:
     return Check("gpu", bool(names), ", ".join(map(str, names)), required=False)
 
 
-def logs(context: Context) -> Check:
-    files = (context.paths.log, context.paths.engine_log, log_path(context.paths.data_dir))
-    found = [str(path) for path in files if path.exists()]
-    return Check(
-        "log", True, ", ".join(found) or tr("Nothing was logged yet; logs go to {folder}.", folder=str(files[0].parent))
-    )
-
-
-CHECKS: tuple[Callable[[Context], Check], ...] = (
-    python,
-    qt,
-    display,
-    audio,
-    torch,
-    memory,
-    disk,
-    data_folder,
-    settings,
-    database,
-    model,
-    sources,
-    gpu,
-    logs,
-)
-
-
 def _weights_bytes(context: Context) -> int:
     """Size of the 16-bit weights of the chosen model; 0 while it is not here."""
     try:
@@ -258,8 +131,3 @@ def _weights_bytes(context: Context) -> int:
     except AppError:
         return 0
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())

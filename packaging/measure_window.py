@@ -1,0 +1,228 @@
+"""Measure the real window under Xvfb, with the real model: start, first token, stalls while streaming, a long chat.
+
+    .venv/bin/python packaging/measure_window.py [--runs 3] [--model ID] [--json]
+
+Each run is a fresh process with a fresh data folder (the models are those of the usual one). One run before the counted
+ones warms the disk and packs the tier. The figures are medians over the runs, of stalls the worst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoglm_desktop.assets import default_data_dir
+from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
+
+if TYPE_CHECKING:
+    from autoglm_desktop.ui.shell import Shell
+
+TARGETS = {
+    "window_s": 1.0,
+    "first_token_s": 4.0,
+    "stall_p999_ms": 50.0,
+    "stall_worst_ms": 120.0,
+    "open_5000_s": 0.5,
+}
+QUESTION = "你是谁?"
+LONG_TASK = "Explain in detail, with a table, a list and a Python code block, how a KV cache saves work."
+MESSAGES = 5000
+BEAT_MS = 2
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--model", default=DEFAULT_MODEL_ID)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        return in_window(arguments.child)
+    with virtual_display() as display:
+        one_run(display, arguments.model)
+        runs = [one_run(display, arguments.model) for _ in range(arguments.runs)]
+    result = summary(runs)
+    print(json.dumps(result, indent=2) if arguments.json else table(result))
+    return 0
+
+
+def summary(runs: list[dict[str, float]]) -> dict[str, object]:
+    """Medians over the runs, worst stalls, and whether the targets are met."""
+    merged = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    for key in ("stall_p999_ms", "stall_worst_ms"):
+        merged[key] = max(run[key] for run in runs)
+    met = {key: merged[key] <= target for key, target in TARGETS.items()}
+    return {"measured": merged, "targets": TARGETS, "met": met, "load_average": os.getloadavg()[0], "runs": runs}
+
+
+def table(result: dict[str, object]) -> str:
+    """The result for people, then as JSON."""
+    measured = result["measured"]
+    assert isinstance(measured, dict)
+    lines = [f"{'':18}{'measured':>12}{'target':>10}"]
+    for key, value in measured.items():
+        target = TARGETS.get(key)
+        verdict = "" if target is None else "  met" if value <= target else "  MISSED"
+        lines.append(f"{key:18}{value:>12.3f}{'' if target is None else target:>10}{verdict}")
+    return "\n".join((*lines, "", json.dumps(result)))
+
+
+def one_run(display: str, model_id: str) -> dict[str, float]:
+    """One process of the application, from its start to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder)
+        (data_dir / "models").symlink_to(default_data_dir() / "models")
+        settings = {"model_id": model_id, "language": "zh_CN", "max_tokens": 400, "temperature": 0.0}
+        (data_dir / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+        fill(data_dir)
+        environment = os.environ | {"DISPLAY": display, "AUTOGLM_STARTED_NS": str(time.monotonic_ns())}
+        for name in ("QT_QPA_PLATFORM", "PYTHONDONTWRITEBYTECODE"):  # a start reads compiled modules
+            environment.pop(name, None)
+        command = [sys.executable, __file__, "--child", str(data_dir)]
+        subprocess.run(command, env=environment, check=True, timeout=300)
+        measured: dict[str, float] = json.loads((data_dir / "measured.json").read_text(encoding="utf-8"))
+        return measured
+
+
+def fill(data_dir: Path) -> None:
+    """A conversation of 5,000 messages, as it lies on the disk."""
+    from autoglm_desktop.core.conversation import Conversation, Node
+    from autoglm_desktop.core.messages import Role, TextPart
+    from autoglm_desktop.store.store import Store
+    from autoglm_desktop.ui.paths import DataPaths
+
+    identity = uuid.uuid4().hex
+    nodes: list[Node] = []
+    for number in range(MESSAGES):
+        role = Role.ASSISTANT if number % 2 else Role.USER
+        text = f"Message **{number}** with `code`, a list\n\n- one\n- two\n\nand some more words. " * (1 + number % 3)
+        parent = nodes[-1].id if nodes else None
+        nodes.append(Node(uuid.uuid4().hex, identity, parent, role, (TextPart(text),), 1.7e9 + number))
+    store = Store(DataPaths(data_dir).store)
+    store.add_conversation(Conversation(identity, "long", 1.7e9, 1.7e9 + MESSAGES, leaf_id=nodes[-1].id), nodes)
+    store.close()
+
+
+def in_window(data_dir: Path) -> int:
+    """The measured process: the application as it always is, with a probe that it calls once the window is shown."""
+    from autoglm_desktop import app
+
+    probes: list[object] = []
+    status = app.run_window(["--data-dir", str(data_dir)], on_shown=lambda shell: probes.append(make_probe(shell)))
+    measured = getattr(probes[0], "measured", {})
+    (data_dir / "measured.json").write_text(json.dumps(measured), encoding="utf-8")
+    return status
+
+
+def make_probe(shell: Shell) -> object:
+    """Attach the probe. Its class is made here, because Qt is not imported before the application does it."""
+    from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+
+    from autoglm_desktop.assistant.events import NodeDelta, NodeFinished
+    from autoglm_desktop.ui.bridge import Bridge
+
+    started_ns = int(os.environ["AUTOGLM_STARTED_NS"])
+
+    class Probe(QObject):
+        def __init__(self) -> None:
+            super().__init__(shell.window)
+            self.measured: dict[str, float] = {}
+            self.gaps_ms: list[float] = []
+            self.last_ns = 0
+            self.answers = 0
+            self.beat = QTimer(self, interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
+            self.beat.timeout.connect(self.on_beat)
+            self.bridge = Bridge(self.on_event, parent=self)
+            shell.controller.assistant.subscribe(self.bridge.post)
+            handle = shell.window.windowHandle()
+            handle.installEventFilter(self)
+
+        def since_start_s(self) -> float:
+            return (time.monotonic_ns() - started_ns) / 1e9
+
+        def eventFilter(self, _watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt names it
+            if event.type() == QEvent.Type.Expose and "window_s" not in self.measured:
+                self.measured["window_s"] = 0.0
+                QTimer.singleShot(0, self, self.on_visible)
+            return False
+
+        def on_visible(self) -> None:
+            """The first expose was handled: the window is painted and takes input."""
+            self.measured["window_s"] = self.since_start_s()
+            shell.controller.send(QUESTION)
+
+        def on_event(self, event: object) -> None:
+            if isinstance(event, NodeDelta) and "first_token_s" not in self.measured:
+                self.measured["first_token_s"] = self.since_start_s()
+            elif isinstance(event, NodeFinished):
+                self.on_finished(event)
+
+        def on_finished(self, event: NodeFinished) -> None:
+            self.answers += 1
+            if event.node.error is not None:
+                raise SystemExit(event.node.error.line())
+            if self.answers == 1:
+                self.last_ns = time.monotonic_ns()
+                self.beat.start()
+                shell.controller.send(LONG_TASK)
+                return
+            self.beat.stop()
+            usage = event.node.usage
+            ordered = sorted(self.gaps_ms)
+            self.measured["stall_p999_ms"] = ordered[int(len(ordered) * 0.999)]
+            self.measured["stall_worst_ms"] = ordered[-1]
+            self.measured["beats"] = len(ordered)
+            self.measured["decode_tok_s"] = usage.decode_tok_s if usage else 0.0
+            QTimer.singleShot(500, self, self.open_long)
+
+        def on_beat(self) -> None:
+            now_ns = time.monotonic_ns()
+            self.gaps_ms.append(max(0.0, (now_ns - self.last_ns) / 1e6 - BEAT_MS))
+            self.last_ns = now_ns
+
+        def open_long(self) -> None:
+            long = next(c for c in shell.controller.assistant.conversations() if c.title == "long")
+            self.opened_ns = time.monotonic_ns()
+            shell.controller.open(long.id)
+            shell.window.repaint()
+            QTimer.singleShot(0, self, self.on_opened)
+
+        def on_opened(self) -> None:
+            self.measured["open_5000_s"] = (time.monotonic_ns() - self.opened_ns) / 1e9
+            shell.window.close()
+
+    return Probe()
+
+
+@contextmanager
+def virtual_display() -> Iterator[str]:
+    """An X server of our own, as `:N`."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1440x900x24", "-nolisten", "tcp"],
+        pass_fds=(writing,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as pipe:
+            yield f":{pipe.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

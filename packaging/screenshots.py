@@ -1,0 +1,193 @@
+"""Take the pictures of the README: the real window, the real model, both languages and themes, under Xvfb.
+
+    .venv/bin/python packaging/screenshots.py [FOLDER] [--model ID]
+
+Writes PNG files of at most 300 KB into FOLDER (default: packaging/screenshots). What the model says is what it said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from autoglm_desktop.assets import default_data_dir
+from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
+
+if TYPE_CHECKING:
+    from autoglm_desktop.ui.shell import Shell
+
+MAX_BYTES = 300_000
+WIDTH_PX, HEIGHT_PX = 1440, 900
+TALKS = {
+    "zh_CN": ("你是谁?", "写出 1 到 n 的求和公式，再用一行 Python 代码验证 n = 100。"),
+    "en": ("Who are you?", "Give the formula for the sum of 1 to n, and one line of Python that checks n = 100."),
+}
+SHOTS = (("zh_CN", "light"), ("zh_CN", "dark"), ("en", "light"), ("en", "dark"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent / "screenshots")
+    parser.add_argument("--model", default=DEFAULT_MODEL_ID)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    if arguments.child:
+        return in_window(folder, json.loads(arguments.child))
+    folder.mkdir(parents=True, exist_ok=True)
+    with virtual_display() as display:
+        for language, theme in SHOTS:
+            shoot(display, folder, arguments.model, language, theme)
+        shoot(display, folder, "", "zh_CN", "light")
+    for picture in sorted(folder.glob("*.png")):
+        shrink(picture)
+        print(f"{picture.name}: {picture.stat().st_size / 1000:.0f} KB")
+    return 0
+
+
+def shoot(display: str, folder: Path, model_id: str, language: str, theme: str) -> None:
+    """One process of the application and its pictures. Without a model: the first page of a fresh machine."""
+    with tempfile.TemporaryDirectory() as scratch:
+        data_dir = Path(scratch) / "AutoGLM Desktop"
+        data_dir.mkdir()
+        settings: dict[str, object] = {"language": language, "theme": theme, "temperature": 0.0, "max_tokens": 220}
+        if model_id:
+            settings["model_id"] = model_id
+            (data_dir / "models").symlink_to(default_data_dir() / "models")
+        (data_dir / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+        told = {"data_dir": str(data_dir), "language": language, "theme": theme, "model": model_id}
+        environment = os.environ | {"DISPLAY": display}
+        environment.pop("QT_QPA_PLATFORM", None)
+        command = [sys.executable, __file__, str(folder), "--child", json.dumps(told)]
+        subprocess.run(command, env=environment, check=True, timeout=600)
+
+
+def in_window(folder: Path, told: dict[str, str]) -> int:
+    """The process that is photographed: the application as it always is, with someone who types."""
+    from autoglm_desktop import app
+
+    kept: list[object] = []
+
+    def begin(shell: Shell) -> None:
+        shell.window.setGeometry(0, 0, WIDTH_PX, HEIGHT_PX)
+        name = f"{told['language'].split('_')[0]}-{told['theme']}"
+        kept.append(talk(shell, folder, told, name) if told["model"] else first_page(shell, folder))
+
+    return app.run_window(["--data-dir", told["data_dir"]], on_shown=begin)
+
+
+def first_page(shell: Shell, folder: Path) -> object:
+    """The page that fetches a model."""
+    from PySide6.QtCore import QTimer
+
+    def take() -> None:
+        save(shell, folder / "first-run.png")
+        shell.window.close()
+
+    QTimer.singleShot(800, shell.window, take)
+    return take
+
+
+def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:
+    """Ask, switch the tier in between, take a picture while the second answer streams and one at the end."""
+    from PySide6.QtCore import QTimer
+
+    from autoglm_desktop.assistant.events import AssistantEvent, NodeFinished
+    from autoglm_desktop.core.precision import TierChoice
+    from autoglm_desktop.ui.bridge import Bridge
+
+    first, second = TALKS[told["language"]]
+    answered = 0
+
+    def later(pause_ms: int, action: Callable[[], object]) -> None:
+        QTimer.singleShot(pause_ms, shell.window, action)
+
+    def heard(event: object) -> None:
+        nonlocal answered
+        if not isinstance(event, NodeFinished):
+            return
+        if event.node.error is not None:
+            raise SystemExit(event.node.error.line())
+        answered += 1
+        if answered == 1:
+            later(600, ask_again)
+        else:
+            later(1500, finish)
+
+    def ask_again() -> None:
+        shell.controller.send(second)
+        later(2500, lambda: shell.controller.choose_tier(TierChoice.INT4))
+
+    def finish() -> None:
+        save(shell, folder / f"chat-{name}.png")
+        if name == "zh-light":
+            shell.desk.show_settings()
+            later(600, settings_shown)
+        else:
+            shell.window.close()
+
+    def settings_shown() -> None:
+        dialog = shell.desk.settings_dialog
+        if dialog is not None:
+            dialog.tabs.setCurrentIndex(1)
+            dialog.grab().save(str(folder / "settings.png"))
+        shell.window.close()
+
+    bridge = Bridge(heard, parent=shell.window)
+
+    def listen(event: AssistantEvent) -> None:
+        bridge.post(event)
+
+    shell.controller.assistant.subscribe(listen)
+    later(600, lambda: shell.controller.send(first))
+    return bridge
+
+
+def save(shell: Shell, path: Path) -> None:
+    """The pixels of the window as the X server holds them."""
+    picture = shell.window.screen().grabWindow(shell.window.winId())
+    if not picture.save(str(path)):
+        raise SystemExit(f"{path} could not be written")
+
+
+def shrink(path: Path) -> None:
+    """At most 300 KB: fewer colours, which a window of flat surfaces does not need."""
+    for colors in (0, 256, 128, 64):
+        with Image.open(path) as picture:
+            made = picture.convert("RGB") if colors == 0 else picture.convert("RGB").quantize(colors)
+        made.save(path, optimize=True)
+        if path.stat().st_size <= MAX_BYTES:
+            return
+    raise SystemExit(f"{path} is larger than {MAX_BYTES} bytes")
+
+
+@contextmanager
+def virtual_display() -> Iterator[str]:
+    """An X server of our own, as `:N`."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{WIDTH_PX}x{HEIGHT_PX}x24", "-nolisten", "tcp"],
+        pass_fds=(writing,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as pipe:
+            yield f":{pipe.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

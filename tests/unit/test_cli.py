@@ -1,0 +1,250 @@
+"""The command line without a model: usage, errors, what goes to which output."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from autoglm_desktop.__main__ import wants_window
+from tests.helpers.command_line import assert_failed, run
+
+COMMANDS = (
+    (),
+    ("chat",),
+    ("models",),
+    *(("models", name) for name in ("list", "show", "pull", "prepare", "verify", "remove", "add")),
+    ("bench",),
+    ("doctor",),
+)
+INFO_FIELDS = {
+    "id",
+    "display_name",
+    "modalities",
+    "languages",
+    "license",
+    "download_bytes",
+    "needed_bytes",
+    "installed",
+    "disk_bytes",
+    "sources",
+    "context_tokens",
+    "architecture",
+    "runnable",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = run(tmp_path / "none", *command, "--help", env={"COLUMNS": "200"})
+    assert done.status == 0, done.err
+    assert "--help" in done.text
+    if command != ("models",):
+        assert "--data-dir" in done.text
+        assert "--log-level" in done.text
+    if command and command != ("models",):
+        assert "--json" in done.text
+    assert not (tmp_path / "none").exists(), "asking for help leaves no trace"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("--nonsense",),
+        ("chat", "--temperature", "9", "hi"),
+        ("chat", "--max-tokens", "0", "hi"),
+        ("chat", "--tier", "int2", "hi"),
+        ("chat", "one", "two"),
+        ("models", "show"),
+        ("bench", "--peer", "nobody"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.status == 2
+    assert done.out == b""
+    assert "Traceback" not in done.err
+    assert "Usage" in done.err
+
+
+def test_version(tmp_path: Path) -> None:
+    done = run(tmp_path, "--version")
+    assert done.status == 0
+    assert done.text.startswith("autoglm-desktop 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("chat", "--model", "no-such-model", "hi"),
+        ("models", "show", "no-such-model"),
+        ("models", "pull", "no-such-model"),
+        ("models", "prepare", "no-such-model"),
+        ("models", "verify", "no-such-model"),
+        ("models", "remove", "no-such-model"),
+        ("bench", "--model", "no-such-model"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["plain", "json"])
+def test_an_unknown_model_is_one_line(tmp_path: Path, arguments: tuple[str, ...], as_json: tuple[str, ...]) -> None:
+    assert_failed(run(tmp_path, *arguments, *as_json), "no-such-model")
+
+
+def test_a_model_that_is_not_here_names_the_command_that_fetches_it(tmp_path: Path) -> None:
+    assert_failed(run(tmp_path, "chat", "hi"), "autoglm-desktop models pull qwen2.5-coder-0.5b-instruct")
+
+
+def test_text_that_is_not_utf8_is_refused_with_the_place(tmp_path: Path) -> None:
+    assert_failed(run(tmp_path, "chat", "-", stdin="你".encode() + b"\xff\xfe"), "not valid UTF-8", "byte 3", "iconv")
+    assert_failed(run(tmp_path, "chat", stdin=b"\x80"), "not valid UTF-8", "byte 0")
+
+
+@pytest.mark.parametrize(("option", "word"), [("--image", "Images"), ("--audio", "Recordings")])
+def test_what_comes_later_says_so(tmp_path: Path, option: str, word: str) -> None:
+    assert_failed(run(tmp_path, "chat", option, "x.png", "what is this?"), word, "later version")
+
+
+@pytest.mark.parametrize("arguments", [("--kiosk",), ("--kiosk", "booth.toml")], ids=" ".join)
+def test_the_kiosk_comes_later(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert_failed(run(tmp_path, *arguments), "kiosk")
+
+
+def test_an_absent_peer_is_named_with_its_package(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "sitecustomize.py").write_text(
+        "import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'xllamacpp' else find(name, *a)\n"
+    )
+    done = run(tmp_path, "bench", "--peer", "llama.cpp", env={"PYTHONPATH": str(blocked)})
+    assert_failed(done, "llama.cpp is not installed", "pip install xllamacpp")
+
+
+def test_models_list_has_its_fields(tmp_path: Path) -> None:
+    found = run(tmp_path, "models", "list", "--json").json
+    assert set(found) == {"models"}
+    assert all(set(model) == INFO_FIELDS for model in found["models"])
+    by_id = {model["id"]: model for model in found["models"]}
+    assert by_id["qwen2.5-coder-0.5b-instruct"]["license"] == "Apache-2.0"
+    assert not by_id["smollm2-135m-instruct"]["installed"]
+    plain = run(tmp_path, "models", "list").text
+    assert all(name in plain for name in by_id)
+
+
+def test_models_show_has_its_fields(tmp_path: Path) -> None:
+    found = run(tmp_path, "models", "show", "smollm2-135m-instruct", "--json").json
+    assert set(found) == INFO_FIELDS | {"folder", "source_failures"}
+    assert found["folder"] is None
+    assert found["source_failures"] == []
+
+
+def test_adding_what_is_no_model_fails(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    assert_failed(run(tmp_path, "models", "add", tmp_path / "notes.txt"))
+    assert_failed(run(tmp_path, "models", "add", tmp_path / "absent.gguf"))
+
+
+def test_verifying_nothing_is_fine(tmp_path: Path) -> None:
+    assert run(tmp_path, "models", "verify", "--json").json == {"ok": True, "models": []}
+
+
+def test_options_stand_before_or_after_the_command(tmp_path: Path) -> None:
+    for arguments in (("--lang", "zh_CN", "chat", "hi"), ("chat", "--lang", "zh_CN", "hi")):
+        done = run(tmp_path, *arguments)
+        assert done.status == 1
+        assert "不" in done.err or "没有" in done.err
+
+
+def test_the_language_follows_the_environment_and_the_settings(tmp_path: Path) -> None:
+    english = run(tmp_path, "chat", "--image", "x", "hi").err
+    chinese = run(tmp_path, "chat", "--image", "x", "hi", env={"LANG": "zh_CN.UTF-8"}).err
+    assert english != chinese
+    (tmp_path / "settings.json").write_text(json.dumps({"language": "zh_CN"}))
+    assert run(tmp_path, "chat", "--image", "x", "hi").err == chinese
+
+
+def test_odd_settings_are_told_and_do_not_stop_a_command(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps({"temperature": 99, "from_the_future": 1}))
+    done = run(tmp_path, "models", "list", "--json")
+    assert done.status == 0
+    assert "settings" in done.err
+    assert done.json["models"]
+    assert list(tmp_path.glob("settings.json.bad-*"))
+
+
+def test_a_terminal_that_cannot_show_chinese_is_no_failure(tmp_path: Path) -> None:
+    done = run(tmp_path, "chat", "--lang", "zh_CN", "hi", env={"PYTHONIOENCODING": "ascii:strict"})
+    assert done.status == 1
+    assert "Traceback" not in done.err
+
+
+def test_a_file_in_place_of_the_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run(tmp_path / "file" / "below", "models", "pull", "smollm2-135m-instruct")
+    assert_failed(done)
+
+
+class TestDoctor:
+    def test_an_empty_folder_lacks_only_the_model(self, tmp_path: Path) -> None:
+        done = run(tmp_path, "doctor", "--json")
+        assert done.status == 1
+        assert done.err.startswith("autoglm-desktop: model does not work")
+        found = done.json
+        assert set(found) == {"ok", "checks"}
+        assert not found["ok"]
+        checks = {check["name"]: check for check in found["checks"]}
+        assert all(set(check) == {"name", "ok", "detail", "fix", "required"} for check in found["checks"])
+        assert [name for name, check in checks.items() if check["required"] and not check["ok"]] == ["model"]
+        assert "models pull" in checks["model"]["fix"]
+        assert "torch 2.13" in checks["torch"]["detail"]
+        assert checks["data_folder"]["detail"] == str(tmp_path)
+        assert not checks["display"]["ok"]
+        assert {"python", "qt", "audio", "memory", "disk", "settings", "database", "sources", "gpu", "log"} <= set(
+            checks
+        )
+
+    def test_a_corrupt_database_and_bad_settings_are_found(self, tmp_path: Path) -> None:
+        (tmp_path / "conversations.sqlite3").write_bytes(b"this is no database" * 100)
+        (tmp_path / "settings.json").write_text("{")
+        found = {check["name"]: check for check in run(tmp_path, "doctor", "--json").json["checks"]}
+        assert not found["database"]["ok"]
+        assert "conversations.sqlite3" in found["database"]["detail"]
+        assert not found["settings"]["ok"]
+
+    def test_a_database_of_a_newer_version_is_found(self, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(tmp_path / "conversations.sqlite3")) as connection:
+            connection.execute("PRAGMA user_version = 1000")
+        found = {check["name"]: check for check in run(tmp_path, "doctor", "--json").json["checks"]}
+        assert not found["database"]["ok"]
+        assert "newer" in found["database"]["detail"]
+
+    def test_a_sound_database_is_left_as_it_is(self, tmp_path: Path) -> None:
+        from autoglm_desktop.store.store import Store
+
+        Store(tmp_path / "conversations.sqlite3").close()
+        before = (tmp_path / "conversations.sqlite3").read_bytes()
+        found = {check["name"]: check for check in run(tmp_path, "doctor", "--json").json["checks"]}
+        assert found["database"]["ok"], found["database"]
+        assert (tmp_path / "conversations.sqlite3").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "window"),
+    [
+        ([], True),
+        (["--model", "chat"], True),
+        (["--lang=en", "--data-dir", "x"], True),
+        (["chat"], False),
+        (["--data-dir", "x", "chat"], False),
+        (["--help"], False),
+        (["--kiosk"], False),
+    ],
+)
+def test_what_opens_the_window(arguments: list[str], window: bool) -> None:
+    assert wants_window(arguments) is window
