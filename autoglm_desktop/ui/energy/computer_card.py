@@ -18,21 +18,23 @@ from .figure import SMALL_PX, Figure, Shown
 
 
 class ComputerCard(Card):
-    """Battery, temperatures, power and memory. The reasons of what is absent are listed below, each once."""
+    """Battery, temperatures, power and memory: figures of what there is, sentences of why the rest is not."""
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
         self._seen: Telemetry | None = None
         self._title, self.reasons = label("secondary"), label("caption", wrap=True)
         self.figures = [Figure(look, px=SMALL_PX) for _ in range(6)]
-        grid = QGridLayout()
-        grid.setVerticalSpacing(4)
-        for number, figure in enumerate(self.figures):
-            grid.addWidget(figure, number // 2, number % 2)
+        for figure in self.figures:
+            figure.setParent(self)
+            figure.hide()
+        self._placed: list[Figure] = []
+        self._grid = QGridLayout()
+        self._grid.setVerticalSpacing(4)
         for place in (0, 1):
-            grid.setColumnStretch(place, 1)
+            self._grid.setColumnStretch(place, 1)
         self.column.addWidget(self._title)
-        self.column.addLayout(grid)
+        self.column.addLayout(self._grid)
         self.column.addWidget(self.reasons)
         self.settle()
 
@@ -48,11 +50,26 @@ class ComputerCard(Card):
         shown = _quantities(view.computer)
         for (name, quantity, value, note), figure in zip(shown, self.figures, strict=True):
             figure.show_value(_shown(name, quantity, value, note))
+        self._place(
+            [figure for (_, quantity, _, _), figure in zip(shown, self.figures, strict=True) if _is_there(quantity)]
+        )
         text = "\n".join(_reasons(shown))
         if text != self.reasons.text():
             self.reasons.setText(text)
             self.reasons.setVisible(bool(text))
             describe(self.reasons, text)
+
+    def _place(self, present: list[Figure]) -> None:
+        """Two in a row, those alone that have a value."""
+        if present == self._placed:
+            return
+        self._placed = present
+        for figure in self.figures:
+            self._grid.removeWidget(figure)
+            figure.hide()
+        for number, figure in enumerate(present):
+            self._grid.addWidget(figure, number // 2, number % 2)
+            figure.show()
 
 
 _Row = tuple[str, Quantity, str, str]
@@ -79,10 +96,16 @@ def _shown(name: str, quantity: Quantity, value: str, note: str) -> Shown:
     return Shown(name, value, "", note, quantity.provenance, said(quantity.reason))
 
 
+def _is_there(quantity: Quantity) -> bool:
+    return quantity.value is not None
+
+
 def _reasons(rows: list[_Row]) -> list[str]:
     """Why something is absent: names that share a reason share a line."""
     named: dict[str, list[str]] = {}
     for name, quantity, _, _ in rows:
         if quantity.value is None:
             named.setdefault(said(quantity.reason), []).append(name)
-    return [tr("{names}: {reason}", names=", ".join(names), reason=why) for why, names in named.items() if why]
+    return [
+        tr("{names} not available: {reason}", names=", ".join(names), reason=why) for why, names in named.items() if why
+    ]

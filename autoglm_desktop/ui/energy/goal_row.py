@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import isfinite
 
-from PySide6.QtCore import QSignalBlocker, QTime, Signal
-from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QSpinBox, QTimeEdit
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTime, Signal
+from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QSpinBox, QTimeEdit, QWidget
 
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.energy.policies import Goal
@@ -40,6 +40,8 @@ class GoalRow(Panel):
             box.setKeyboardTracking(False)
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             box.setFixedWidth(62)
+            box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            box.installEventFilter(self)
         for part in (self._until, self.time, self._keep, self.reserve):
             row.addWidget(part)
         row.addWidget(self.left, 1)
@@ -70,6 +72,13 @@ class GoalRow(Panel):
         if at.minute >= 30:
             rounded += timedelta(hours=1)
         return Goal(rounded.timestamp(), 0.10)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The wheel scrolls the panel; only a box that has the focus turns with it."""
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
 
     def retranslate(self) -> None:
         self._until.setText(tr("until"))

@@ -52,7 +52,7 @@ def lines_of(ledger: Ledger, by: By) -> list[LedgerTurn] | list[LedgerRow]:
 
 def columns(by: By) -> tuple[Column, ...]:
     """The columns of one kind of line."""
-    phone = Column(msg("Phone"), lambda line: words.joules(line.phone_j), bar=lambda line: line.phone_j)
+    phone = Column(msg("Phone, simulated"), lambda line: words.joules(line.phone_j), bar=lambda line: line.phone_j)
     shared = (
         Column(msg("Tokens"), lambda line: count(line.tokens)),
         Column(msg("Reused"), lambda line: count(line.cached_tokens)),

@@ -63,7 +63,7 @@ class MemoryRow(Panel):
     def add_to(self, grid: QGridLayout) -> None:
         """Put the pieces into the next row of `grid`."""
         row = grid.rowCount()
-        grid.addWidget(self.figure, row, 0)
+        grid.addWidget(self.figure, row, 0, Qt.AlignmentFlag.AlignVCenter)
         grid.addWidget(self.button, row, 1, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(0, 1)
         self.setParent(grid.parentWidget())

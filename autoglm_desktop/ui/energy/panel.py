@@ -167,7 +167,7 @@ class EnergyPanel(Viewer):
         body.setObjectName("dockBody")
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 12, 0)
-        column.setSpacing(10)
+        column.setSpacing(8)
         for each in self.cards[:-1]:
             column.addWidget(each)
         column.addWidget(self.log, 1)

@@ -20,7 +20,7 @@ from .components import TEXTURES, component_color
 from .hatch import texture
 from .stack import COMPONENTS, Stack, nice_ceiling, ticks
 
-_HEIGHT_PX, _GUTTER = 104, 0.11
+_HEIGHT_PX, _GUTTER = 92, 0.11
 
 
 class StackItem(pg.GraphicsObject):  # type: ignore[misc]

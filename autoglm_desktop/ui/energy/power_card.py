@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SPANS_S = (60.0, 600.0)
 _BINS = 150
-_PLOT_PX = 104
+_PLOT_PX = 92
 
 
 class PowerCard(Card):

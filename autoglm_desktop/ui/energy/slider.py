@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from autoglm_desktop.ui.appearance import Appearance, figures_font
@@ -96,6 +96,10 @@ class LevelSlider(QSlider):
         self.update()
         if not self._live:
             self.chosen.emit(self.value())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """The wheel scrolls the panel; it never turns a slider that happens to pass under the mouse."""
+        event.ignore()
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -31,6 +31,8 @@ def joules(value: float | None) -> str:
     """A value with its unit: ``0.61 J``, ``4.1 J``, ``812 J``, ``1.32 kJ``."""
     if value is None or not isfinite(value) or abs(value) >= _ABSURD:
         return f"{DASH} J"
+    if value == 0.0:
+        return "0 J"
     if abs(value) >= 1000.0:
         return f"{number(value / 1000.0, 2 if abs(value) < 10_000.0 else 1)} kJ"
     return f"{number(value, 2 if abs(value) < 1.0 else 1 if abs(value) < 100.0 else 0)} J"
