@@ -134,7 +134,7 @@ def test_parts_are_loaded_and_given_back_from_the_panel(qtbot: QtBot, qapp: QApp
         QTest.mouseClick(card.rows[0].button, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: opened.assistant.engine_status().state is EngineState.READY)
         opened.pass_time(0.2)
-        assert card.rows[0].figure.shown.plain == "412 MB loaded"
+        assert card.rows[0].figure.shown.plain == "412 MB"
         assert card.rows[0].button.text() == "Unload"
         for row in card.rows[2:]:
             assert not row.button.isEnabled()

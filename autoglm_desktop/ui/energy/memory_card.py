@@ -81,7 +81,7 @@ class MemoryRow(Panel):
         name, reason = str(part.name), str(part.reason)
         if part.loaded:
             value, unit = figures.size(part.bytes).split(" ")
-            shown = Shown(name, value, unit, tr("loaded"), Provenance.MEASURED, reason, self.look.theme.int8)
+            shown = Shown(name, value, unit, origin=Provenance.MEASURED, tip=reason)
         else:
             shown = Shown(name, "", note=tr("not loaded"), tip=reason)
         self.figure.show_value(shown)

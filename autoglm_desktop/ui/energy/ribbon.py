@@ -24,7 +24,7 @@ from .hatch import TIER_TEXTURES, texture
 if TYPE_CHECKING:
     from autoglm_desktop.assistant.energy_view import EnergySeries
 
-_BAR_PX, _GAP_PX, _TEXTURED_BELOW = 15, 2, 3
+_LEAST_BAR_PX, _GAP_PX, _TEXTURED_FROM_PX = 15, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class TierRibbon(Panel):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(160, _BAR_PX + 3 + QFontMetrics(self._font()).height())
+        return QSize(160, self._bar_px() + 3 + QFontMetrics(self._font()).height())
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -92,12 +92,12 @@ class TierRibbon(Panel):
         theme = self.look.theme
         painter.setFont(self._font())
         if self._stretches:
-            painter.setClipPath(_rounded(QRectF(0, 0, self.width(), _BAR_PX)))
+            painter.setClipPath(_rounded(QRectF(0, 0, self.width(), self._bar_px())))
             for part, left, right in self._placed():
-                self._paint_part(painter, part.tier, QRect(left, 0, right - left, _BAR_PX))
+                self._paint_part(painter, part.tier, QRect(left, 0, right - left, self._bar_px()))
             painter.setClipping(False)
         else:
-            painter.fillRect(0, _BAR_PX // 2, self.width(), 1, QColor(theme.line))
+            painter.fillRect(0, self._bar_px() // 2, self.width(), 1, QColor(theme.line))
         self._paint_ends(painter, theme)
         if self.hasFocus():
             painter.setPen(QColor(theme.accent))
@@ -121,15 +121,19 @@ class TierRibbon(Panel):
         if box.width() >= painter.fontMetrics().horizontalAdvance(tier.label) + 8:
             painter.setPen(QColor(ink_on(color)))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, tier.label)
-        elif box.width() >= _TEXTURED_BELOW:
+        elif box.width() >= _TEXTURED_FROM_PX:
             painter.fillRect(box, texture(color, TIER_TEXTURES[tier], theme))
 
     def _paint_ends(self, painter: QPainter, theme: Theme) -> None:
         painter.setPen(QColor(readable(theme.faint, theme.raised)))
-        below = QRect(0, _BAR_PX + 2, self.width(), painter.fontMetrics().height())
+        below = QRect(0, self._bar_px() + 2, self.width(), painter.fontMetrics().height())
         if self._stretches:
             painter.drawText(below, Qt.AlignmentFlag.AlignLeft, _clock(self._stretches[0].from_s))
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, tr("now"))
+
+    def _bar_px(self) -> int:
+        """High enough for the names in it."""
+        return max(_LEAST_BAR_PX, QFontMetrics(self._font()).height() + 1)
 
     def _font(self) -> QFont:
         font = figures_font(self.look.font)
