@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,8 @@ from filelock import FileLock, Timeout
 
 from autoglm_desktop import assets
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
-from autoglm_desktop.assistant.tiering import decide, read_battery
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.settings import Settings, load_settings, save_settings
@@ -109,18 +109,26 @@ def run_window(argv: Sequence[str] = (), *, on_shown: Callable[[Shell], None] | 
 def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], None] | None) -> int:
     """Build everything, run Qt's loop, and let `closing` take it all down in the opposite order."""
     paths = DataPaths(arguments.data_dir)
-    settings, notices = load_settings(paths.settings)
-    settings = settings.model_copy(update=arguments.overrides())
+    stored, notices = load_settings(paths.settings)
+    settings = stored.model_copy(update=arguments.overrides())
     engine = EngineClient(_options(settings, paths))
     closing.callback(engine.close)
     library = ModelLibrary(arguments.data_dir)
-    _begin_to_load(engine, library, settings)
+    energy = EnergyService(settings=settings, own_phones=paths.phones)
+    closing.callback(energy.close)
+    _begin_to_load(engine, library, energy, settings)
     store, told = _open_store(paths)
     closing.callback(store.close)
     assistant = Assistant(
-        engine, store, library, settings, on_settings_saved=lambda new: save_settings(paths.settings, new)
+        engine,
+        store,
+        library,
+        settings,
+        on_settings_saved=lambda new: save_settings(paths.settings, _without(arguments.overrides(), new, stored)),
+        energy=energy,
     )
     closing.callback(assistant.close)
+    energy.start()
     closing.callback(assistant.subscribe(lambda event: _reconfigure(engine, paths, event)))
 
     from autoglm_desktop.ui import shell as qt
@@ -191,14 +199,20 @@ def _reconfigure(engine: EngineClient, paths: DataPaths, event: AssistantEvent) 
         engine.configure(_options(event.settings, paths))
 
 
-def _begin_to_load(engine: EngineClient, library: ModelLibrary, settings: Settings) -> None:
+def _begin_to_load(engine: EngineClient, library: ModelLibrary, energy: EnergyService, settings: Settings) -> None:
     """Start the engine before anything else is built; a model that is missing is the first page's matter."""
     try:
         model = library.ref(settings.model_id)
     except AppError as error:
         log.info("nothing to load: %s", error)
     else:
-        engine.preload(model, decide(settings.tier, read_battery()).tier)
+        engine.preload(model, energy.decision.tier)
+
+
+def _without(overrides: Mapping[str, str], new: Settings, stored: Settings) -> Settings:
+    """The settings to keep: what the command line named for this run, and nobody changed since, stays as it was."""
+    untouched = [key for key, value in overrides.items() if getattr(new, key) == value]
+    return new.model_copy(update={key: getattr(stored, key) for key in untouched})
 
 
 def _open_store(paths: DataPaths) -> tuple[Store, tuple[Text, ...]]:

@@ -8,6 +8,7 @@ BAD_INPUT for an id that is gone or an empty text, NOT_WRITABLE, DISK_FULL or ST
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -22,16 +23,28 @@ from autoglm_desktop.core.messages import ModelRef, Role, Sampling, TextPart, Tu
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.store import exchange, markdown
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.store.text import clean
 
 from .announcer import Announcer
 from .context import messages_for
-from .events import ConversationChanged, ConversationDeleted, EngineChanged, Listener, NodeAdded, SettingsChanged
+from .energy import EnergyService
+from .energy_desk import News
+from .events import (
+    ConversationChanged,
+    ConversationDeleted,
+    EngineChanged,
+    GovernorDecided,
+    Listener,
+    NodeAdded,
+    SettingsChanged,
+)
+from .ledger import Ledger
 from .runner import Runner
 from .shelf import Shelf
-from .tiering import BatteryReading, TierDecision, decide, read_battery
+from .tiering import TierDecision, tier_of
 from .titles import title_of
 
 log = logging.getLogger(__name__)
@@ -65,9 +78,12 @@ class Assistant:
         settings: Settings,
         *,
         on_settings_saved: Callable[[Settings], None] | None = None,
-        battery: Callable[[], BatteryReading | None] = read_battery,
+        energy: EnergyService | None = None,
     ) -> None:
-        """`on_settings_saved` gets every change and writes it to its file; `store` and `engine` are closed by `close`.
+        """`on_settings_saved` gets every change and writes it to its file.
+
+        `close` closes `store`, `engine` and `energy`, too. Without an `energy` service there is one that nobody has
+        started: it moves when it is asked.
 
         Raises nothing.
         """
@@ -75,13 +91,16 @@ class Assistant:
         self._library = library
         self._settings = settings
         self._save_settings = on_settings_saved
-        self._battery = battery
+        self._settings_lock = threading.RLock()
         self._shelf = Shelf(store)
         self._announcer = Announcer()
-        self._runner = Runner(engine, self._announcer)
+        self.energy = energy or EnergyService(settings=settings)
+        self.energy.connect(self._governed, self._keep_energy)
+        self.ledger = Ledger(self._shelf)
+        self._runner = Runner(engine, self._announcer, self.energy)
         self._deleted: list[str] = []
         self._closed = False
-        self._unwatch = engine.watch(lambda status: self._announcer.tell(EngineChanged(status)))
+        self._unwatch = engine.watch(self._engine_changed)
 
     @property
     def settings(self) -> Settings:
@@ -90,22 +109,25 @@ class Assistant:
     def update_settings(self, settings: Settings) -> None:
         """Use them from now on, tell the listeners, save. A changed tier reaches a running answer at its next token.
 
-        Raises AppError NOT_WRITABLE when they cannot be saved; this process uses them all the same.
+        Where the simulated phone stands is not taken from them. Raises AppError BAD_INPUT for a phone that cannot be
+        used (nothing changes then), NOT_WRITABLE when they cannot be saved: this process uses them all the same.
         """
-        before, self._settings = self._settings, settings
-        self._announcer.tell(SettingsChanged(settings))
+        with self._settings_lock:
+            before = self._settings
+            self.energy.apply(before, settings)
+            self._settings = settings.model_copy(update=self.energy.settings_keys())
+        self._announcer.tell(SettingsChanged(self._settings))
         if settings.tier is not before.tier:
             self._engine.set_tier(self.effective_tier().tier)
-        if self._save_settings is not None:
-            self._save_settings(settings)
+        self._save()
 
     def set_tier_choice(self, choice: TierChoice) -> None:
         """`update_settings` with another tier."""
         self.update_settings(self._settings.model_copy(update={"tier": choice}))
 
     def effective_tier(self) -> TierDecision:
-        """The tier that an answer begun now is made in, and why."""
-        return decide(self._settings.tier, self._battery())
+        """The tier that an answer begun now is made in, and why: what the governor decided last."""
+        return tier_of(self.energy.decision)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` of every event, from any thread; returns the function that ends it. It must be quick."""
@@ -149,6 +171,7 @@ class Assistant:
         """Stop its answer and hide it, until `restore_deleted` or `purge_deleted`."""
         self._runner.stop(conversation_id)
         self._store(conversation_id).delete(conversation_id)
+        self._runner.cache.forget(conversation_id)
         self._deleted.append(conversation_id)
         self._announcer.tell(ConversationDeleted(conversation_id))
 
@@ -232,7 +255,11 @@ class Assistant:
             if error.report.code in (ErrorCode.MODEL_MISSING, ErrorCode.MODEL_UNKNOWN):
                 return
             raise
-        self._engine.preload(model, self.effective_tier().tier)
+        self._engine.preload(model, self.energy.decide().tier)
+
+    def forget_sessions(self) -> None:
+        """Give the memory of every KV cache back: the next prompts are read anew."""
+        self._engine.forget_sessions()
 
     def engine_status(self) -> EngineStatus:
         return self._engine.status()
@@ -260,6 +287,8 @@ class Assistant:
         self._closed = True
         self._unwatch()
         self._runner.close()
+        self.energy.close()
+        self._keep_energy()
         try:
             self.purge_deleted()
         except AppError:  # the next opening purges it
@@ -278,12 +307,12 @@ class Assistant:
         """Store `prompts` and the beginning answer below `parent_id`, then ask the engine."""
         settings, store = self._settings, self._store(conversation.id)
         model = self._library.ref(settings.model_id)
-        tier = self.effective_tier().tier
+        decision = self.energy.decide()
         answer = replace(
             _node(conversation.id, parent_id, Role.ASSISTANT, ""),
             state=NodeState.STREAMING,
             model_id=model.model_id,
-            tier=tier,
+            tier=decision.tier,
         )
         added = [*prompts, answer]
         store.add_nodes(conversation.id, added, title=title_of(prompts[0].text) if prompts else None)
@@ -293,7 +322,7 @@ class Assistant:
             turn_id=uuid.uuid4().hex,
             model=model,
             messages=messages_for(system, path[:-1]),
-            tier=tier,
+            tier=decision.tier,
             sampling=ask.sampling or _sampling(settings),
             max_tokens=ask.max_tokens or settings.max_tokens,
             think=settings.think if ask.think is None else ask.think,
@@ -301,8 +330,46 @@ class Assistant:
         )
         shown = path[-len(added) :]
         self._announcer.tell(*map(NodeAdded, shown), ConversationChanged(store.conversation(conversation.id)))
-        self._runner.start(store, shown[-1], request, drop_oldest=ask.drop_oldest)
+        self._run(store, shown[-1], request, decision, drop_oldest=ask.drop_oldest)
         return shown[-1]
+
+    def _run(self, store: Store, answer: Node, request: TurnRequest, decision: Decision, *, drop_oldest: bool) -> None:
+        """Have the answer made, or take it from the cache where the governor asks for that."""
+        cap = decision.max_new_tokens
+        reuse = decision.reuse_cached_answers
+        cached = self._runner.cache.find(request, answer.conversation_id) if reuse else None
+        if cached is not None:
+            self._runner.reuse(store, answer, cached, cap=cap)
+        else:
+            self._runner.start(store, answer, request, cap=cap, drop_oldest=drop_oldest)
+
+    def _governed(self, news: News) -> None:
+        """The governor decided differently; called from any thread."""
+        if news.at_once:
+            self._engine.set_tier(news.decision.tier)
+        self._announcer.tell(GovernorDecided(news.decision))
+
+    def _engine_changed(self, status: EngineStatus) -> None:
+        self.energy.engine_changed(status)
+        self._announcer.tell(EngineChanged(status))
+
+    def _keep_energy(self) -> None:
+        """Save what was chosen about the phone, and where it stands."""
+        with self._settings_lock:
+            before = self._settings
+            self._settings = before.model_copy(update=self.energy.settings_keys())
+        if self._settings == before:
+            return
+        if not self._closed:
+            self._announcer.tell(SettingsChanged(self._settings))
+        try:
+            self._save()
+        except AppError:  # the next choice tries again; this process goes on with what was chosen
+            log.exception("the phone's state could not be saved")
+
+    def _save(self) -> None:
+        if self._save_settings is not None:
+            self._save_settings(self._settings)
 
     def _take_in(self, conversation: Conversation, nodes: list[Node]) -> Conversation:
         self._shelf.kept.add_conversation(conversation, nodes)

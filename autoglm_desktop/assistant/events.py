@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from autoglm_desktop.core.conversation import Conversation, Node
 from autoglm_desktop.core.events import EngineStatus, Phase, TierSwitched
 from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.energy.governor import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,13 @@ class EngineChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class GovernorDecided:
+    """The governor decided differently: tier, cap, cache or who chose. Answers that begin from now on follow it."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     settings: Settings
 
@@ -93,6 +101,7 @@ AssistantEvent = (
     | NodeFinished
     | TierChanged
     | EngineChanged
+    | GovernorDecided
     | SettingsChanged
 )
 Listener = Callable[[AssistantEvent], None]

@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from autoglm_desktop.core.conversation import Node
+from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import Failed, TurnEvent
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import TurnRequest
+from autoglm_desktop.core.messages import TextPart, TurnRequest
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.store.store import Store
 
 from .announcer import Announcer
+from .answer_cache import AnswerCache, CachedAnswer
 from .context import figures_of, without_oldest
+from .energy import EnergyService
+from .energy_turns import TurnMeter
 from .events import ConversationChanged, NodeFinished
+from .restraint import capped
 from .turns import TurnState, reduce, told
 
 log = logging.getLogger(__name__)
@@ -35,7 +39,10 @@ class _Turn:
 
     store: Store
     state: TurnState
+    asked: TurnRequest
+    """As the user asked, before the governor's cap."""
     request: TurnRequest
+    meter: TurnMeter
     attempts_left: int
     saved_at_s: float
     stopping: bool = False
@@ -51,6 +58,7 @@ class Runner:
         self,
         engine: Engine,
         announcer: Announcer,
+        energy: EnergyService,
         *,
         clock: Callable[[], float] = time.monotonic,
         save_every_s: float = SAVE_EVERY_S,
@@ -58,6 +66,8 @@ class Runner:
         self._engine = engine
         self._save_every_s = save_every_s
         self._announcer = announcer
+        self._energy = energy
+        self.cache = AnswerCache()
         self._clock = clock
         self._lock = threading.Lock()
         self._reserved: set[str] = set()
@@ -79,13 +89,32 @@ class Runner:
             with self._lock:
                 self._reserved.discard(conversation_id)
 
-    def start(self, store: Store, node: Node, request: TurnRequest, *, drop_oldest: bool) -> None:
-        """Ask the engine for `node`, whose conversation is reserved. Returns at once, whatever the engine does."""
+    def start(self, store: Store, node: Node, asked: TurnRequest, *, cap: int | None, drop_oldest: bool) -> None:
+        """Ask the engine for `node`, whose conversation is reserved. Returns at once, whatever the engine does.
+
+        `cap` is the governor's bound of new tokens, if any.
+        """
         attempts = _FITTING_ATTEMPTS if drop_oldest else 0
-        turn = _Turn(store, TurnState(node), request, attempts, saved_at_s=self._clock())
+        request = capped(asked, cap)
+        meter = self._energy.begin(request.tier, cap=cap)
+        turn = _Turn(store, TurnState(node), asked, request, meter, attempts, saved_at_s=self._clock())
         with self._lock:
             self._running[node.conversation_id] = turn
         self._submit(turn, request)
+
+    def reuse(self, store: Store, node: Node, cached: CachedAnswer, *, cap: int | None) -> None:
+        """Answer `node`, whose conversation is reserved, with an answer out of the cache. The engine is not asked."""
+        answered = replace(
+            node,
+            parts=(TextPart(cached.text),),
+            reasoning=cached.reasoning,
+            state=NodeState.COMPLETE,
+            tier=cached.tier,
+            finish=cached.finish,
+            energy=self._energy.reused(cached.tier, cap),
+            from_cache=True,
+        )
+        self._settle(store, answered)
 
     def stop(self, conversation_id: str) -> None:
         """Ask for the end of the conversation's turn; without one nothing happens."""
@@ -151,6 +180,10 @@ class Runner:
         with self._lock:
             if event.turn_id != turn.request.turn_id or turn.state.ended:
                 return
+        self._energy.take(turn.meter, event)
+        with self._lock:
+            if event.turn_id != turn.request.turn_id or turn.state.ended:
+                return
             before = turn.state
             shortened = self._shortened(turn, event)
             if shortened is None:
@@ -190,17 +223,23 @@ class Runner:
             log.exception("a partial answer could not be saved")
 
     def _end(self, turn: _Turn) -> None:
-        node = shown = turn.state.node
+        node = replace(turn.state.node, energy=self._energy.end(turn.meter))
+        self.cache.keep(turn.asked, node, private=turn.store.temporary)
+        self._settle(turn.store, node)
+
+    def _settle(self, store: Store, node: Node) -> None:
+        """Save the final form of an answer, and tell of it."""
+        shown = node
         try:
-            turn.store.finish_node(node)
+            store.finish_node(node)
         except AppError as error:
             log.exception("an answer could not be saved")
             shown = replace(node, error=node.error or error.report)
             with self._lock:
-                self._unsaved[node.id] = (turn.store, node)
+                self._unsaved[node.id] = (store, node)
         with self._lock:
             self._running.pop(node.conversation_id, None)
-        self._announcer.tell(NodeFinished(shown), *_changed(turn.store, node.conversation_id))
+        self._announcer.tell(NodeFinished(shown), *_changed(store, node.conversation_id))
 
 
 def _changed(store: Store, conversation_id: str) -> list[ConversationChanged]:

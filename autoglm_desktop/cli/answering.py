@@ -13,8 +13,10 @@ from typing import Protocol
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.events import AssistantEvent, NodeDelta, NodeFinished, NodePhase, TierChanged
 from autoglm_desktop.core.conversation import Node
+from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.events import Phase, TierSwitched, Usage
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.provenance import Provenance
 
 from .output import MB
 
@@ -92,7 +94,7 @@ def _first_interrupt_to(events: SimpleQueue[AssistantEvent | _Interrupt]) -> Ite
 
 
 def result_of(node: Node) -> dict[str, object]:
-    """An answer as ``chat --json`` prints it. No meter reads energy yet, which the label says."""
+    """An answer as ``chat --json`` prints it."""
     usage = node.usage
     assert usage is not None, "a finished answer has its figures"
     return {
@@ -111,15 +113,61 @@ def result_of(node: Node) -> dict[str, object]:
         "decode_tok_s": round(usage.decode_tok_s, 2),
         "rss_mb": round(usage.memory.rss_bytes / MB, 1),
         "seed": usage.seed,
-        "energy": {"joules": None, "label": "none"},
+        "energy": energy_of(node.energy),
+        "from_cache": node.from_cache,
     }
 
 
-def cost_line(usage: Usage) -> str:
-    """What an answer cost, on one line for people."""
+def energy_of(energy: TurnEnergy | None) -> dict[str, object]:
+    """What the answer cost. `joules` are this computer's where a counter or an estimate tells, else the phone's.
+
+    `label` says which: measured and estimated are of this computer, simulated is the phone (of this process alone; it
+    begins where the window left its own).
+    """
+    if energy is None:
+        return {"joules": None, "label": "none"}
+    best = energy.computer if energy.computer is not None else energy.phone
+    return {
+        "joules": _rounded(best.value),
+        "label": best.provenance.value if best.provenance else "none",
+        "phone_joules": _rounded(energy.phone.value),
+        "phone": energy.phone_id,
+        "computer_joules": _rounded(energy.computer.value) if energy.computer is not None else None,
+        "thermal_status": energy.thermal,
+        "max_new_tokens": energy.max_new_tokens,
+    }
+
+
+def _rounded(joules: float | None) -> float | None:
+    return None if joules is None else round(joules, 4)
+
+
+def cost_line(node: Node) -> str:
+    """What an answer cost, on one line for people; empty when nothing is known."""
+    if node.from_cache:
+        return tr("From the cache: nothing was computed.")
+    return "" if node.usage is None else _cost_line(node.usage, _energy_words(node.energy))
+
+
+def _energy_words(energy: TurnEnergy | None) -> str:
+    if energy is None:
+        return tr("energy: unknown")
+    phone = tr("{joules:.2f} J simulated ({phone})", joules=energy.phone.value or 0.0, phone=energy.phone_id)
+    computer = energy.computer
+    if computer is None or computer.value is None:
+        return phone
+    here = (
+        tr("{joules:.2f} J measured", joules=computer.value)
+        if computer.provenance is Provenance.MEASURED
+        else tr("{joules:.2f} J estimated", joules=computer.value)
+    )
+    return f"{here} · {phone}"
+
+
+def _cost_line(usage: Usage, energy: str) -> str:
     return tr(
         "{tokens} tokens in {seconds} s · {rate} tok/s · first token after {ttft} s · {tier} · "
-        "cache reused {cached} of {prompt} tokens · {memory} MB · energy: not measured",
+        "cache reused {cached} of {prompt} tokens · {memory} MB · {energy}",
         tokens=usage.completion_tokens,
         seconds=f"{usage.prefill_s + usage.decode_s:.1f}",
         rate=f"{usage.decode_tok_s:.1f}",
@@ -128,4 +176,5 @@ def cost_line(usage: Usage) -> str:
         cached=usage.cached_tokens,
         prompt=usage.prompt_tokens,
         memory=f"{usage.memory.rss_bytes / MB:.0f}",
+        energy=energy,
     )

@@ -80,8 +80,7 @@ def _once(assistant: Assistant, conversation: Conversation, text: str, how: _Onc
     raise_failure(answer)
     if how.as_json:
         print_json(result_of(answer.node))
-    elif answer.node.usage is not None:
-        line = cost_line(answer.node.usage)
+    elif line := cost_line(answer.node):
         if how.stats:
             print_text(line)
         else:

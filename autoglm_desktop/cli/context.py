@@ -16,6 +16,7 @@ import typer
 
 from autoglm_desktop import assets
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.core import i18n
 from autoglm_desktop.core.i18n import Text
 from autoglm_desktop.core.settings import Settings, load_settings
@@ -57,7 +58,10 @@ class Context:
 
     @contextmanager
     def assistant(self, *, keep: bool) -> Iterator[Assistant]:
-        """An assistant with an engine of its own. Unless `keep`, nothing of it touches the disk."""
+        """An assistant with an engine and a simulated phone of its own. Unless `keep`, nothing of it touches the disk.
+
+        The phone begins where the settings say (where the window left it); what it does here is not written back.
+        """
         with ExitStack() as closing:
             store = Store(self.paths.store if keep else None)
             closing.callback(store.close)
@@ -65,8 +69,10 @@ class Context:
                 tell(*store.notices)
             engine = self.engine()
             closing.callback(engine.close)
-            assistant = Assistant(engine, store, self.library(), self.settings)
+            energy = EnergyService(settings=self.settings, own_phones=self.paths.phones)
+            assistant = Assistant(engine, store, self.library(), self.settings, energy=energy)
             closing.callback(assistant.close)
+            energy.start()
             yield assistant
 
 

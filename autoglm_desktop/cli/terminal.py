@@ -70,8 +70,8 @@ def _answer(talk: _Talk, begin: Callable[[], Node]) -> _Talk:
         tell(answer.node.error.line())
     if answer.interrupted:
         _note(tr("Stopped. Ctrl-C once more leaves."))
-    if answer.node.usage is not None:
-        _note(cost_line(answer.node.usage))
+    if cost := cost_line(answer.node):
+        _note(cost)
     return talk
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .energy import TurnEnergy
 from .errors import ErrorReport
 from .events import FinishReason, Usage
 from .messages import Message, Part, Role
@@ -46,6 +47,10 @@ class Node:
     error: ErrorReport | None = None
     dropped_messages: int = 0
     """For answers: how many of the oldest messages were left out of the request because the context was full."""
+    energy: TurnEnergy | None = None
+    """For answers, once ended: what it cost."""
+    from_cache: bool = False
+    """For answers: an identical request had been answered before, and the governor asked to reuse that."""
 
     @property
     def text(self) -> str:

@@ -56,6 +56,17 @@ class Settings(BaseModel):
     kv_cache_max_bytes: int = Field(1 << 30, ge=1 << 20)
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are physical cores")
 
+    policy: Literal["guide", "steady", "last-until", "fixed-fp16", "fixed-int8", "fixed-int4"] = "steady"
+    energy_source: Literal["phone", "computer", "worst"] = Field("phone", description="whose battery and heat decide")
+    goal_until_s: float | None = Field(None, ge=0.0, le=1e11, description="Unix time, for the policy last-until")
+    goal_reserve: float = Field(0.10, ge=0.0, le=0.9)
+    phone_id: str = Field("guide-phone", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    phone_speed: float = Field(1.0, ge=1.0, le=600.0)
+    phone_battery: float = Field(0.8, ge=0.0, le=1.0, description="where the simulated phone was left")
+    phone_plugged: bool = False
+    phone_ambient_c: float = Field(25.0, ge=-20.0, le=50.0)
+    phone_screen: float | None = Field(None, ge=0.0, le=1.0, description="brightness; null: the profile's")
+
     @property
     def unknown_keys(self) -> tuple[str, ...]:
         """Keys of the file that this version does not know, sorted."""

@@ -6,12 +6,14 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isfinite
 from string import Formatter
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autoglm_desktop.core.conversation import Conversation, Node, NodeState
+from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import FinishReason, Usage
 from autoglm_desktop.core.i18n import Text, msg
@@ -43,6 +45,8 @@ class _NodeRecord(BaseModel):
     finish: FinishReason | None = None
     error: ErrorReport | None = None
     dropped_messages: int = Field(0, ge=0)
+    energy: TurnEnergy | None = None
+    from_cache: bool = False
 
 
 class _Head(BaseModel):
@@ -145,6 +149,25 @@ def _node_of(record: _NodeRecord, id_: str, conversation_id: str, parent_id: str
         finish=record.finish,
         error=record.error if record.error is not None and _plain(record.error) else None,
         dropped_messages=record.dropped_messages,
+        energy=_sound(record.energy),
+        from_cache=record.from_cache,
+    )
+
+
+def _sound(energy: TurnEnergy | None) -> TurnEnergy | None:
+    """The record if its figures can be, without sentences of its own; else None."""
+    if energy is None or energy.tokens < 0:
+        return None
+    figures = [quantity for quantity in (energy.phone, energy.computer) if quantity is not None]
+    values = [figure.value for figure in figures if figure.value is not None and figure.provenance is not None]
+    if len(values) != len(figures) or not all(isfinite(joules) and joules >= 0.0 for joules in values):
+        return None
+    return replace(
+        energy,
+        phone=replace(energy.phone, reason=None),
+        computer=energy.computer and replace(energy.computer, reason=None),
+        phone_id=clean(energy.phone_id)[:41],
+        thermal=clean(energy.thermal)[:41],
     )
 
 

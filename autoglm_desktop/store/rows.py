@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from autoglm_desktop.core.conversation import Conversation, Node, NodeState
+from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.events import FinishReason, Usage
 from autoglm_desktop.core.messages import Part, Role, TextPart
@@ -17,10 +18,12 @@ from autoglm_desktop.core.precision import Tier
 _PARTS: TypeAdapter[tuple[Part, ...]] = TypeAdapter(tuple[Part, ...])
 _USAGE = TypeAdapter(Usage)
 _ERROR = TypeAdapter(ErrorReport)
+_ENERGY = TypeAdapter(TurnEnergy)
 
 NODE_COLUMNS = (
     "id", "conversation_id", "parent_id", "role", "text", "parts", "created_s", "state",
     "reasoning", "thought_s", "model_id", "tier", "usage", "finish", "error", "dropped_messages",
+    "energy", "from_cache",
 )  # fmt: skip
 _ID, _PARENT = NODE_COLUMNS.index("id"), NODE_COLUMNS.index("parent_id")
 
@@ -45,6 +48,8 @@ def node_values(node: Node) -> dict[str, Any]:
         "finish": node.finish.value if node.finish else None,
         "error": _ERROR.dump_json(node.error).decode() if node.error else None,
         "dropped_messages": node.dropped_messages,
+        "energy": _ENERGY.dump_json(node.energy).decode() if node.energy else None,
+        "from_cache": int(node.from_cache),
     }
 
 
@@ -55,7 +60,7 @@ def node_of(row: Sequence[Any], siblings: tuple[str, ...]) -> Node:
     """
     (
         id_, conversation_id, parent_id, role, text, parts, created_s, state,
-        reasoning, thought_s, model_id, tier, usage, finish, error, dropped_messages,
+        reasoning, thought_s, model_id, tier, usage, finish, error, dropped_messages, energy, from_cache,
     ) = row  # fmt: skip
     return Node(
         id_,
@@ -74,6 +79,8 @@ def node_of(row: Sequence[Any], siblings: tuple[str, ...]) -> Node:
         FinishReason(finish) if finish else None,
         _ERROR.validate_json(error) if error else None,
         dropped_messages,
+        _ENERGY.validate_json(energy) if energy else None,
+        bool(from_cache),
     )
 
 

@@ -4,6 +4,10 @@ Nodes are only added: an edit or a second answer is a sibling. `node.text` is wh
 joined) and what search reads; `node.parts` is the JSON of the parts, NULL where that is one text part. A node is in
 the search index exactly while its state is not `streaming`, because taking a growing text out of a trigram index and
 putting it back twice a second would cost more than the writing itself.
+
+Version 2 adds `node.energy` (JSON of a `TurnEnergy`), `node.from_cache`, and the ledger: one line per answer that cost
+something or came from the cache. `ledger.day` is the local date of the answer, `measured_j` and `estimated_j` are this
+computer's joules, of which at most one is known.
 """
 
 from __future__ import annotations
@@ -66,7 +70,34 @@ END;
 
 # One trigger for both halves of a change: SQLite promises no order among triggers of one event.
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+_V2 = """
+ALTER TABLE node ADD COLUMN energy TEXT;
+ALTER TABLE node ADD COLUMN from_cache INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE ledger (
+    seq INTEGER PRIMARY KEY,
+    node_id TEXT UNIQUE REFERENCES node(id) ON DELETE SET NULL,
+    conversation_id TEXT REFERENCES conversation(id) ON DELETE SET NULL,
+    at_s REAL NOT NULL,
+    day TEXT NOT NULL,
+    model_id TEXT,
+    tier TEXT NOT NULL,
+    phone_id TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    phone_j REAL NOT NULL,
+    measured_j REAL,
+    estimated_j REAL,
+    from_cache INTEGER NOT NULL
+);
+CREATE INDEX ledger_by_conversation ON ledger(conversation_id);
+CREATE INDEX ledger_by_day ON ledger(day);
+"""
+
+# A line of the ledger outlives its conversation, without a word of it: what a day took does not change by deleting.
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 """Script n brings a file of version n to n + 1. Never change one that was released: add one."""
 
 

@@ -18,8 +18,10 @@ from autoglm_desktop.core.conversation import Conversation, Node, SearchHit
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 
+from . import ledger
 from .database import mark_suspect, open_file, open_memory
 from .failures import told
+from .ledger import LedgerBy, LedgerRow, LedgerTurn
 from .rows import NODE_COLUMNS, branch_of, conversation_of, node_of, node_values, nodes_of
 from .search import search
 
@@ -134,6 +136,21 @@ class Store:
         with self._reading() as db:
             return search(db, query, limit)
 
+    def ledger_turns(self, conversation_id: str | None = None) -> list[LedgerTurn]:
+        """The ledger's lines, newest first; of one conversation, or all."""
+        with self._reading() as db:
+            return ledger.turns(db, conversation_id)
+
+    def ledger_totals(self, by: LedgerBy) -> list[LedgerRow]:
+        """Sums per day or per conversation, newest first. Lines of conversations that are gone count together."""
+        with self._reading() as db:
+            return ledger.totals(db, by)
+
+    def ledger_total(self, conversation_id: str) -> LedgerRow | None:
+        """The sum of one conversation, all its branches; None when it has no line."""
+        with self._reading() as db:
+            return ledger.total_of(db, conversation_id)
+
     def add_conversation(self, conversation: Conversation, nodes: Sequence[Node] = ()) -> None:
         """A new conversation with the nodes it begins with, parents first."""
         with self._writing() as db:
@@ -176,9 +193,10 @@ class Store:
             )
 
     def finish_node(self, node: Node) -> None:
-        """The final form of an answer. An answer whose conversation is gone for good is dropped."""
+        """The final form of an answer, and its line in the ledger; dropped if its conversation is gone for good."""
         with self._writing(durable=True) as db:
             db.execute(_FINISH_NODE, node_values(node))
+            ledger.enter(db, node)
             db.execute("UPDATE conversation SET updated_s = ? WHERE id = ?", (time.time(), node.conversation_id))
 
     def show(self, conversation_id: str, leaf_id: str) -> None:

@@ -16,6 +16,7 @@ from autoglm_desktop.assistant.events import (
     ConversationChanged,
     ConversationDeleted,
     EngineChanged,
+    GovernorDecided,
     NodeAdded,
     NodeDelta,
     NodeFinished,
@@ -27,12 +28,11 @@ from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineStatus
 from autoglm_desktop.core.i18n import tr
-from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 
 from .bridge import Bridge
 from .state import ShellState, opened, reduce
-from .widgets.energy_dock import one_line
 from .windows.main_window import MainWindow
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,8 @@ class Controller(QObject):
         self.bridge = Bridge(self._handle, parent=self)
         self._connect()
         self._unsubscribe = assistant.subscribe(self.bridge.post)
+        for viewer in (window.dock, window.status_line):
+            viewer.follow(assistant.energy)
         self.show_list()
         self.apply_settings(assistant.settings)
         self.new_chat()
@@ -72,6 +74,8 @@ class Controller(QObject):
     def close(self) -> None:
         """Hear nothing more from the assistant."""
         self._unsubscribe()
+        for viewer in (self.window.dock, self.window.status_line):
+            viewer.leave()
         self._list_due.stop()
         self.bridge.close()
 
@@ -244,7 +248,7 @@ class Controller(QObject):
         if before.usage is not self.state.usage:
             self._show_usage()
         if before.log is not self.state.log:
-            self.window.dock.show_log(self.state.log)
+            self.window.dock.show_events(self.state.log)
 
     def _show_event(self, event: AssistantEvent) -> None:
         transcript = self.window.transcript
@@ -259,12 +263,14 @@ class Controller(QObject):
                     transcript.finish_node(node)
                 self._tell_failure(node)
             case TierChanged(conversation_id, node_id, switch) if conversation_id == self.state.conversation_id:
-                transcript.add_tier_notice(node_id, switch)
+                transcript.add_tier_notice(node_id, switch, self._reason_for(switch.to_tier))
             case ConversationChanged() | ConversationDeleted():
                 self._list_due.start()
             case EngineChanged(status):
                 self._show_engine()
                 self._tell_load_failure(status)
+            case GovernorDecided():
+                self._show_tier()
             case SettingsChanged(settings):
                 self.apply_settings(settings)
 
@@ -281,27 +287,22 @@ class Controller(QObject):
 
     def _show_engine(self) -> None:
         self.window.top_bar.model.show_status(self.state.engine)
-        self.window.dock.show_status(self.state.engine)
         self._show_tier()
-        self._show_line()
 
     def _show_tier(self) -> None:
         decision = self.assistant.effective_tier()
         reason = str(decision.reason)
         self.window.top_bar.tiers.show_choice(self.assistant.settings.tier, decision.tier, reason)
-        self.window.dock.show_tier(decision.tier, reason)
-        self._show_line()
+
+    def _reason_for(self, tier: Tier) -> str:
+        """Why this tier answers, as far as it is the one that was decided for."""
+        decision = self.assistant.effective_tier()
+        return str(decision.reason) if decision.tier is tier else ""
 
     def _show_usage(self) -> None:
         usage = self.state.usage
-        self.window.dock.show_usage(usage)
         used = usage.prompt_tokens + usage.completion_tokens if usage else 0
         self.window.top_bar.context.show_usage(used, usage.context_tokens if usage else 0)
-        self._show_line()
-
-    def _show_line(self) -> None:
-        tier = self.assistant.effective_tier().tier
-        self.window.status_line.setText(one_line(tier, self.state.engine, self.state.usage))
 
     def _show_composer(self) -> None:
         stopping = self.state.conversation_id in self.state.stopping
@@ -315,6 +316,7 @@ class Controller(QObject):
     def _connect(self) -> None:
         window, sidebar, transcript = self.window, self.window.sidebar, self.window.transcript
         window.look.language_changed.connect(self._retranslated)
+        window.dock.failed.connect(self.failed)
         sidebar.new_requested.connect(self.new_chat)
         sidebar.temporary_requested.connect(lambda: self.new_chat(temporary=True))
         sidebar.opened.connect(self.open)

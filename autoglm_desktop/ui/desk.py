@@ -21,6 +21,8 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.models.library import ModelLibrary
 
 from .controller import Controller
+from .energy.history import HistoryDialog
+from .energy.memory_card import CONVERSATIONS, LANGUAGE_MODEL
 from .models.conversations import title
 from .paths import DataPaths
 from .widgets.banner import Action, Notice
@@ -120,6 +122,12 @@ class Desk(QObject):
         self.settings_dialog.show()
         self.settings_dialog.raise_()
 
+    def show_energy_history(self) -> None:
+        """What answers used, by answer, conversation and day."""
+        dialog = HistoryDialog(self.look, self.controller.assistant.ledger, self.window)
+        dialog.failed.connect(self.show_error)
+        dialog.open()
+
     def show_keys(self) -> None:
         """The list of keys."""
         from .windows.keys_dialog import KeysDialog
@@ -187,6 +195,17 @@ class Desk(QObject):
         with self.controller.telling():
             self.controller.assistant.preload()
 
+    def _load_part(self, place: int) -> None:
+        """A part of the model by its place in the energy panel: only the language model is loaded by itself."""
+        if place == LANGUAGE_MODEL:
+            self._load()
+
+    def _unload_part(self, place: int) -> None:
+        if place == LANGUAGE_MODEL:
+            self._unload()
+        elif place == CONVERSATIONS:
+            self.controller.assistant.forget_sessions()
+
     def _models_changed(self) -> None:
         self.refresh_models()
         if self.first_run is not None and not self.window.chat_shown and not self.first_run.pull.running:
@@ -229,6 +248,9 @@ class Desk(QObject):
         window.sidebar.settings_requested.connect(self.show_settings)
         window.sidebar.export_requested.connect(self.export)
         window.banners.log_requested.connect(lambda: open_folder(self.paths.log.parent))
+        window.dock.history_requested.connect(self.show_energy_history)
+        window.dock.load_requested.connect(self._load_part)
+        window.dock.unload_requested.connect(self._unload_part)
         chip = window.top_bar.model
         chip.model_chosen.connect(self._choose_model)
         chip.load_requested.connect(self._load)
@@ -245,6 +267,7 @@ class Desk(QObject):
             "focus_prompt": lambda: window.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason),
             "toggle_sidebar": window.toggle_sidebar,
             "toggle_dock": window.toggle_dock,
+            "energy_history": self.show_energy_history,
             "toggle_think": window.composer.think.click,
             "models": self.show_models,
             "import_conversation": self.import_conversation,

@@ -29,6 +29,11 @@ class DataPaths:
         return self.data_dir / "conversations.sqlite3"
 
     @property
+    def phones(self) -> Path:
+        """The user's own profiles of simulated phones; need not exist."""
+        return self.data_dir / "phones"
+
+    @property
     def window(self) -> Path:
         """Geometry of the window."""
         return self.data_dir / "window.ini"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout
 
 from autoglm_desktop.assistant.assistant import Assistant
@@ -73,7 +73,7 @@ class Shell:
         self.controller.close()
         self.window.close()
         self.window.deleteLater()
-        QApplication.sendPostedEvents(None, 0)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # now, on this thread
 
     def _listen(self) -> None:
         from .single_instance import Listener

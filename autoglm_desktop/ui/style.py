@@ -7,6 +7,7 @@ also where a token's own colour is too pale to be read on the surface it stands 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from string import Template
 
 from autoglm_desktop.assets import resource
@@ -108,12 +109,14 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+@lru_cache(maxsize=1024)
 def mix(color: str, other: str, share: float) -> str:
     """`color` with `share` (0 to 1) of `other` in it."""
     pairs = zip(_rgb(color), _rgb(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
 
 
+@lru_cache(maxsize=1024)
 def readable(color: str, on: str, *, least: float = MIN_CONTRAST) -> str:
     """`color`, moved towards black or white as little as gives a contrast of `least` on the colour `on`."""
     ends = ("#000000", "#FFFFFF")
@@ -125,6 +128,7 @@ def readable(color: str, on: str, *, least: float = MIN_CONTRAST) -> str:
     return end
 
 
+@lru_cache(maxsize=256)
 def ink_on(fill: str) -> str:
     """Black or white, whichever is easier to read on `fill`; one of them always reaches 4.5."""
     return max("#FFFFFF", "#000000", key=lambda ink: contrast(ink, fill))

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.assistant import Assistant, Models
+from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, NodeFinished
-from autoglm_desktop.assistant.tiering import BatteryReading
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef
@@ -66,8 +66,8 @@ def assistant_over(
     path: Path | None = None,
     *,
     settings: Settings | None = None,
-    library: Installed | None = None,
-    battery: Callable[[], BatteryReading | None] = lambda: None,
+    library: Models | None = None,
+    energy: EnergyService | None = None,
     on_settings_saved: Callable[[Settings], None] | None = None,
 ) -> Iterator[tuple[Assistant, Heard]]:
     """An open assistant; without a path its store is in memory."""
@@ -77,7 +77,7 @@ def assistant_over(
         library or Installed(),
         settings or Settings(),
         on_settings_saved=on_settings_saved,
-        battery=battery,
+        energy=energy,
     )
     heard = Heard()
     assistant.subscribe(heard)

@@ -27,7 +27,7 @@ REPLY = "The sea is wide, 海很宽, and it never ends."
 def stream(path: Path) -> None:
     hold = Hold()
     engine = ScriptedEngine([Reply(REPLY, hold=hold, hold_after=12)])
-    assistant = Assistant(engine, Store(path), Installed(), Settings(), battery=lambda: None)
+    assistant = Assistant(engine, Store(path), Installed(), Settings())
     assistant._runner._save_every_s = 0.0
     arrived: list[str] = []
 

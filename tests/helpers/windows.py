@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import NodeFinished
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.events import Memory
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, Settings
+from autoglm_desktop.energy.telemetry import ThisComputer
 from autoglm_desktop.engine.script import Reply, Script
 from autoglm_desktop.engine.scripted import ScriptedEngine
 from autoglm_desktop.models.library import ModelInfo, ModelLibrary, PullProgress, PullStage
@@ -67,6 +70,20 @@ class PlayedLibrary(ModelLibrary):
         return 1_000_000
 
 
+@dataclass(slots=True)
+class Clock:
+    """A monotonic clock that stands still by itself."""
+
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wall(self) -> float:
+        """Unix time that runs with it."""
+        return 1_800_000_000.0 + self.now_s
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A shown window with what stands behind it."""
@@ -77,6 +94,15 @@ class Opened:
     library: PlayedLibrary
     finished: list[NodeFinished]
     """Answers that ended, in order."""
+    clock: Clock
+    """Of the simulated phone, which moves when a test says so."""
+
+    def pass_time(self, seconds: float, *, step_s: float = 0.1) -> None:
+        """Let the phone's clock run on, with a beat of the energy service at every step; the window has shown it."""
+        for _ in range(round(seconds / step_s)):
+            self.clock.now_s += step_s
+            self.assistant.energy.beat()
+        QApplication.sendPostedEvents(None, QEvent.Type.MetaCall)
 
     def idle(self, answers: int) -> bool:
         """Whether so many answers ended and the window has shown all of it."""
@@ -98,7 +124,9 @@ def open_window(
     library = PlayedLibrary(data_dir, installed)
     data_dir.mkdir(parents=True, exist_ok=True)
     paths = DataPaths(data_dir)
-    assistant = Assistant(engine, Store(paths.store), library, settings, battery=lambda: None)
+    clock = Clock()
+    energy = EnergyService(settings=settings, computer=ThisComputer(gpu=msg("No card.")), clock=clock, wall=clock.wall)
+    assistant = Assistant(engine, Store(paths.store), library, settings, energy=energy)
     prepare(assistant)
     shell = Shell(qapp, assistant, library, paths, unload=engine.unload)
     finished: list[NodeFinished] = []
@@ -106,7 +134,7 @@ def open_window(
     shell.show()
     QTest.qWaitForWindowActive(shell.window)
     try:
-        yield Opened(shell, assistant, engine, library, finished)
+        yield Opened(shell, assistant, engine, library, finished, clock)
     finally:
         shell.close()
         assistant.close()

@@ -39,7 +39,7 @@ class Conversations(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.engine = ManualEngine()
-        self.assistant = Assistant(self.engine, Store(None), Installed(), Settings(), battery=lambda: None)
+        self.assistant = Assistant(self.engine, Store(None), Installed(), Settings())
         self.chats: dict[str, _Chat] = {}
         self.words = (f"word{number}x" for number in count())
 

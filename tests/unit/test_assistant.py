@@ -22,7 +22,6 @@ from autoglm_desktop.assistant.events import (
     SettingsChanged,
     TierChanged,
 )
-from autoglm_desktop.assistant.tiering import BatteryReading
 from autoglm_desktop.core.conversation import NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
@@ -103,13 +102,13 @@ def test_a_request_says_what_settings_and_branch_say(desk: Desk) -> None:
     assert (second.think, second.sampling, second.max_tokens) == (True, Sampling(temperature=0.0, seed=3), 9)
     assert (first.think, first.max_tokens) == (settings.think, settings.max_tokens)
     assert first.sampling.repetition_penalty == settings.repetition_penalty
-    assert (first.model.model_id, first.tier) == (settings.model_id, Tier.INT8)
+    assert (first.model.model_id, first.tier) == (settings.model_id, Tier.FP16)
     assert first.turn_id != second.turn_id
 
 
 def test_an_answer_grows_and_ends(desk: Desk) -> None:
     answer = desk.assistant.send(desk.chat, "q")
-    assert (answer.state, answer.tier, answer.model_id) == (NodeState.STREAMING, Tier.INT8, Settings().model_id)
+    assert (answer.state, answer.tier, answer.model_id) == (NodeState.STREAMING, Tier.FP16, Settings().model_id)
     turn = desk.engine.last
     turn.event(lambda id_: PhaseChanged(id_, Phase.PREFILL, 0.5))
     turn.event(lambda id_: ReasoningDelta(id_, "hm "))
@@ -421,22 +420,23 @@ def test_a_tier_choice_reaches_the_engine_and_the_next_request(desk: Desk) -> No
     desk.assistant.send(desk.chat, "q")
     assert desk.engine.last.request.tier is Tier.INT4
     desk.assistant.set_tier_choice(TierChoice.AUTO)
-    assert desk.engine.tiers == [Tier.INT4, Tier.INT8]
+    assert desk.engine.tiers == [Tier.INT4, Tier.FP16], "the phone is charged to 80 %"
 
 
 def test_auto_follows_the_battery_of_each_moment(tmp_path: Path) -> None:
-    readings = iter([BatteryReading(90, plugged=False), BatteryReading(20, plugged=False)])
     engine = ManualEngine()
-    with assistant_over(engine, tmp_path / "db", battery=lambda: next(readings)) as (assistant, _):
-        for chat in (assistant.new_conversation().id for _ in range(2)):
-            assistant.send(chat, "q")
+    with assistant_over(engine, tmp_path / "db") as (assistant, _):
+        for battery in (0.9, 0.2):
+            assistant.energy.set_battery(battery)
+            assistant.send(assistant.new_conversation().id, "q")
+            engine.last.finish()
     assert [turn.request.tier for turn in engine.turns] == [Tier.FP16, Tier.INT4]
 
 
 def test_preload_loads_the_chosen_model_in_the_tier_of_the_moment(desk: Desk) -> None:
     desk.assistant.preload()
     ((model, tier),) = desk.engine.preloaded
-    assert (model.model_id, tier) == (Settings().model_id, Tier.INT8)
+    assert (model.model_id, tier) == (Settings().model_id, Tier.FP16)
 
 
 def test_engine_states_are_told(desk: Desk) -> None:

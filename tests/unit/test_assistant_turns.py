@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from autoglm_desktop.assistant.announcer import Announcer
+from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.runner import SAVE_EVERY_S, Runner
 from autoglm_desktop.assistant.turns import TurnState, reduce
 from autoglm_desktop.core.conversation import Node, NodeState
@@ -24,6 +25,7 @@ from autoglm_desktop.core.events import (
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, ModelRef, Role, TextPart, TurnRequest
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.store.store import Store
 from tests.helpers.manual_engine import ManualEngine, usage
 from tests.helpers.trees import node, stored
@@ -94,9 +96,9 @@ def test_a_partial_answer_is_saved_at_most_every_half_second_and_at_the_end() ->
     store.add_nodes(conversation.id, [answer])
     now_s = 100.0
     engine = ManualEngine()
-    runner = Runner(engine, Announcer(), clock=lambda: now_s)
+    runner = Runner(engine, Announcer(), EnergyService(settings=Settings()), clock=lambda: now_s)
     request = TurnRequest("t", ModelRef("m", "/m"), (Message.of(Role.USER, "q"),), Tier.INT8)
-    runner.start(store, answer, request, drop_oldest=False)
+    runner.start(store, answer, request, cap=None, drop_oldest=False)
     saved = []
     for _ in range(33):
         now_s += SAVE_EVERY_S / 8
@@ -111,7 +113,7 @@ def test_a_partial_answer_is_saved_at_most_every_half_second_and_at_the_end() ->
 
 
 def test_a_reservation_ends_with_its_block_and_none_is_given_after_the_close() -> None:
-    runner = Runner(ManualEngine(), Announcer())
+    runner = Runner(ManualEngine(), Announcer(), EnergyService(settings=Settings()))
     with runner.reserve("c"), pytest.raises(AppError) as busy, runner.reserve("c"):
         pass
     assert busy.value.report.code is ErrorCode.BUSY

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.ui.energy.turn_marks import energy_marks
 
 from .buttons import IconButton, TierBadge, Words
 from .flow import FlowRow
@@ -25,8 +26,6 @@ class Footer(FlowRow):
         self._phase = Words("", look.figures(), look.ink(look.theme.muted), self)
         self._bar = Progress(look, self)
         self._buttons: list[IconButton] = []
-        self.energy: QWidget | None = None
-        """The place of the energy figure, between the statistics and the actions, once there is one."""
 
     def show_streaming(self, row: Row) -> None:
         """Show the phase; cheap enough to be called again and again."""
@@ -47,8 +46,7 @@ class Footer(FlowRow):
                 words = Words(text, self._look.figures(), self._look.ink(self._look.theme.muted), self)
                 words.setToolTip(details)
                 left.append(words)
-        if self.energy is not None:
-            left.append(self.energy)
+        left += energy_marks(self._look, row.node, self)
         self.set_items(left, self._actions(row))
 
     def show_prompt(self, row: Row) -> None:

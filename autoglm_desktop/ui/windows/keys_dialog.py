@@ -33,6 +33,7 @@ KEYS = (
     Key("Ctrl+L", msg("Go to the message field"), "focus_prompt"),
     Key("Ctrl+B", msg("Show or hide the sidebar"), "toggle_sidebar"),
     Key("Ctrl+E", msg("Show or hide the energy panel"), "toggle_dock"),
+    Key("Ctrl+Shift+E", msg("Energy history"), "energy_history"),
     Key("Ctrl+T", msg("Think before answering, on or off"), "toggle_think"),
     Key("Ctrl+M", msg("Models"), "models"),
     Key("Ctrl+O", msg("Import a conversation"), "import_conversation"),

@@ -9,14 +9,13 @@ from PySide6.QtCore import QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.brand import window_icon
+from autoglm_desktop.ui.energy.one_line import EnergyLine
+from autoglm_desktop.ui.energy.panel import EnergyPanel
 from autoglm_desktop.ui.style import COLUMN_PX
 from autoglm_desktop.ui.widgets.banner import BannerArea
 from autoglm_desktop.ui.widgets.composer import Composer
-from autoglm_desktop.ui.widgets.energy_dock import EnergyDock
-from autoglm_desktop.ui.widgets.parts import label
 from autoglm_desktop.ui.widgets.sidebar import Sidebar
 from autoglm_desktop.ui.widgets.top_bar import TopBar
 from autoglm_desktop.ui.widgets.transcript import TranscriptView
@@ -41,16 +40,17 @@ class MainWindow(QMainWindow):
         self._places = QSettings(str(places), QSettings.Format.IniFormat)
         self.setWindowIcon(window_icon())
         self.setMinimumSize(QSize(480, 420))
-        self.sidebar, self.top_bar, self.dock = Sidebar(look), TopBar(look), EnergyDock(look)
+        self.sidebar, self.top_bar, self.dock = Sidebar(look), TopBar(look), EnergyPanel(look)
         self.transcript = TranscriptView(look.theme)
         self.composer, self.banners = Composer(look), BannerArea(look)
-        self.status_line = label("secondary")
+        self.status_line = EnergyLine(look)
         self.pages = QStackedWidget()
         self._shortcuts: list[QShortcut] = []
         self._lay_out()
         self.top_bar.sidebar_toggled.connect(self.toggle_sidebar)
         self.top_bar.dock_toggled.connect(self.toggle_dock)
         self.dock.close_requested.connect(self.toggle_dock)
+        self.status_line.clicked.connect(self.toggle_dock)
         look.language_changed.connect(self.retranslate)
         look.theme_changed.connect(self.transcript.set_theme)
         look.language_changed.connect(self.transcript.retranslate)
@@ -96,7 +96,6 @@ class MainWindow(QMainWindow):
     def retranslate(self) -> None:
         """Names of the window's own parts."""
         self.setWindowTitle("AutoGLM Desktop")
-        self.status_line.setAccessibleName(tr("Energy, in one line"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -1,0 +1,24 @@
+"""What the governor's restraint makes of a request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autoglm_desktop.core.messages import TurnRequest
+
+
+def capped(request: TurnRequest, max_new_tokens: int | None) -> TurnRequest:
+    """The request with at most `max_new_tokens` new tokens, reasoning and answer together; never more than it asked.
+
+    A thinking request gets half of them for its reasoning. None changes nothing.
+    """
+    if max_new_tokens is None:
+        return request
+    if not request.think:
+        return replace(request, max_tokens=min(request.max_tokens, max_new_tokens))
+    budget = min(request.thinking_budget_tokens, max_new_tokens // 2)
+    return replace(
+        request,
+        thinking_budget_tokens=budget,
+        max_tokens=min(request.max_tokens, max(1, max_new_tokens - budget)),
+    )

@@ -1,0 +1,29 @@
+"""What a demand would cost a phone in each tier, for the policy ``last-until`` and for the time to empty."""
+
+from __future__ import annotations
+
+from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.energy.phone import Phone, State
+from autoglm_desktop.energy.policies import Forecast
+from autoglm_desktop.energy.power import decode_cost, tiers_that_fit
+
+
+def forecasts(phone: Phone, *, tokens_s: float, ambient_c: float, screen: float) -> tuple[Forecast, ...]:
+    """Mean watts and settled skin temperature of every tier that fits, best first.
+
+    `tokens_s` is the mean demand in decoded tokens per second (what a tier cannot do in time, it does not do); `screen`
+    the mean brightness, 0 to 1. Skin: ambient + body-to-ambient resistance × watts.
+    """
+    return tuple(_forecast(phone, tier, tokens_s, ambient_c, screen) for tier in tiers_that_fit(phone.profile))
+
+
+def _forecast(phone: Phone, tier: Tier, tokens_s: float, ambient_c: float, screen: float) -> Forecast:
+    cost = decode_cost(phone.profile, tier)
+    processor = min(tokens_s, cost.per_s) * cost.joules
+    watts = phone.idle_w + phone.screen_w * screen + min(processor, phone.allocator.sustainable_w)
+    return Forecast(tier, watts, ambient_c + watts / phone.rejects)
+
+
+def time_to_empty_s(phone: Phone, state: State, mean_w: float) -> float | None:
+    """Seconds until the pack is empty at `mean_w` watts out of the cell; None while it does not drain."""
+    return phone.cell.stored_j(state.soc) / mean_w if mean_w > 0.0 else None

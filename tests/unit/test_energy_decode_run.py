@@ -1,0 +1,138 @@
+"""`simulate decode` against the measured runs, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from statistics import fmean
+from types import ModuleType
+
+import pytest
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.energy.decode_run import decode_run
+from autoglm_desktop.energy.profile import load_profile
+from autoglm_desktop.energy.shapes import SHAPES, read_gb
+from tests.helpers import phone_traces
+
+IPHONE = load_profile("iphone-17-pro")
+
+
+def _fit_script() -> ModuleType:
+    path = Path(__file__).resolve().parents[2] / "packaging" / "fit_phone.py"
+    spec = importlib.util.spec_from_file_location("fit_phone", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules["fit_phone"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_fields_are_those_of_the_command_line() -> None:
+    result = decode_run(IPHONE, 1.8, seconds=30)
+    assert set(result) == {"joules_per_token", "mean_w", "mean_tok_s", "tokens_per_percent", "series"}
+    assert len(result["series"]) == 30
+    assert set(result["series"][0]) == {"t_s", "tok_s", "soc_temp_c", "skin_temp_c", "power_w", "soc"}
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_the_measured_rows_are_met_within_ten_percent() -> None:
+    for row in phone_traces.rows():
+        got = decode_run(IPHONE, row.weights_gb)
+        assert got["joules_per_token"] == pytest.approx(row.j_token, rel=0.10), row.name
+        assert got["mean_w"] == pytest.approx(row.mean_w, rel=0.10), row.name
+        assert got["mean_tok_s"] == pytest.approx(row.tok_s, rel=0.10), row.name
+        assert got["tokens_per_percent"] == pytest.approx(row.tokens_per_percent, rel=0.12), row.name
+
+
+@pytest.mark.parametrize("weights_gb", [0.9, 1.0, 1.8, 4.5])
+def test_the_rate_falls_in_the_first_two_minutes(weights_gb: float) -> None:
+    series = decode_run(IPHONE, weights_gb)["series"]
+    first, later = fmean(s["tok_s"] for s in series[:5]), fmean(s["tok_s"] for s in series[110:120])
+    assert 0.40 <= 1.0 - later / first <= 0.56
+
+
+def test_the_course_of_the_rate_is_that_of_a_run_that_began_cool() -> None:
+    rows = [row for row in phone_traces.rows() if row.cool]
+    assert rows
+    for row in rows:
+        series = decode_run(IPHONE, row.weights_gb)["series"]
+        for begin, end in ((0, 10), (60, 120), (120, 600)):
+            got, measured = fmean(s["tok_s"] for s in series[begin:end]), fmean(row.rates[begin:end])
+            assert got == pytest.approx(measured, rel=0.20), (row.name, begin)
+
+
+def test_the_shipped_constants_are_those_of_the_fit_and_a_model_left_out_is_predicted() -> None:
+    fit_phone = _fit_script()
+    runs = [fit_phone.Run.read(path) for path in sorted(phone_traces.folder().glob("*.json"))]
+    fitted = fit_phone.fit(IPHONE, runs)
+    for name, value in fitted.items():
+        assert getattr(getattr(IPHONE, fit_phone.PARAMETERS[name][0]), name) == pytest.approx(value, rel=0.02), name
+    for model in {run.model for run in runs}:
+        values = fit_phone.fit(IPHONE, [run for run in runs if run.model != model])
+        profile = fit_phone.with_values(IPHONE, values)
+        for run in runs:
+            if run.model == model:
+                got = fit_phone.simulate(profile, run)
+                assert got.j_token == pytest.approx(run.j_token, rel=0.20), run.name
+                assert got.mean_w == pytest.approx(run.mean_w, rel=0.20), run.name
+                assert got.tok_s == pytest.approx(run.tok_s, rel=0.20), run.name
+
+
+def test_more_weights_never_cost_less() -> None:
+    sizes = [0.2 + 0.05 * i for i in range(110)]
+    read = [read_gb(size) for size in sizes]
+    assert read == sorted(read)
+    assert all(0.85 * size < gb < 1.1 * size for size, gb in zip(sizes, read, strict=True))
+
+
+def test_a_gigabyte_read_costs_about_the_same_over_all_sizes() -> None:
+    """0.10 to 0.13 J per GB of weights for 1.5 to 8 B at 4 bits on phones."""
+    for weights_gb in (0.9, 1.0, 1.8, 2.3, 4.5):
+        joules = decode_run(IPHONE, weights_gb)["joules_per_token"]
+        assert joules is not None
+        assert 0.10 <= joules / weights_gb <= 0.13
+
+
+def test_published_shapes_read_their_own_ratio() -> None:
+    for shape in SHAPES:
+        assert read_gb(shape.weights_gb) == pytest.approx(shape.weights_gb * shape.read_ratio())
+
+
+def test_a_hotter_room_is_never_faster() -> None:
+    rates = [decode_run(IPHONE, 1.8, ambient_c=c)["mean_tok_s"] for c in (0.0, 15.0, 25.0, 35.0, 45.0)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_it_ends_when_the_phone_is_empty() -> None:
+    result = decode_run(load_profile("ar-glasses"), 0.7, seconds=6 * 3600)
+    assert 0.0 < result["series"][-1]["t_s"] < 6 * 3600
+    assert result["series"][-1]["soc"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("weights_gb", "ambient_c", "seconds", "told"),
+    [
+        (float("nan"), 25.0, 600, "weights-gb"),
+        (-1.8, 25.0, 600, "weights-gb"),
+        (1.8, 90.0, 600, "ambient-c"),
+        (1.8, 25.0, 0, "seconds"),
+        (1.8, 25.0, 10**9, "seconds"),
+    ],
+)
+def test_values_out_of_range_are_refused(weights_gb: float, ambient_c: float, seconds: int, told: str) -> None:
+    with pytest.raises(AppError) as caught:
+        decode_run(IPHONE, weights_gb, ambient_c=ambient_c, seconds=seconds)
+    assert caught.value.report.code is ErrorCode.BAD_INPUT
+    assert told in caught.value.report.line()
+
+
+def test_weights_that_do_not_fit_are_refused_with_the_figures() -> None:
+    with pytest.raises(AppError) as caught:
+        decode_run(IPHONE, 18.8)
+    assert caught.value.report.code is ErrorCode.OUT_OF_MEMORY
+    assert "18.8" in caught.value.report.line()
