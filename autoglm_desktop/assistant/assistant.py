@@ -247,6 +247,10 @@ class Assistant:
         """Whether it is being answered."""
         return self._runner.is_busy(conversation_id)
 
+    def require_model(self) -> None:
+        """Raises AppError MODEL_MISSING or MODEL_UNKNOWN when the chosen model is not here to answer."""
+        self._library.ref(self._settings.model_id)
+
     def preload(self) -> None:
         """Load the chosen model ahead of the first prompt, if it is installed."""
         try:

@@ -101,6 +101,9 @@ class Controller(QObject):
             path = self.assistant.path(conversation_id)
             temporary = self.assistant.conversation(conversation_id).temporary
             self._show_path(conversation_id, path, temporary=temporary)
+            found = self.window.sidebar.model.found_node(conversation_id)
+            if found is not None and any(node.id == found for node in path):
+                self.window.transcript.scroll_to_node(found)
             self.window.composer.edit.setFocus()
 
     def send(self, text: str, *, drop_oldest: bool = False) -> None:
@@ -108,6 +111,7 @@ class Controller(QObject):
         with self.telling():
             conversation_id = self.state.conversation_id
             if conversation_id is None:
+                self.assistant.require_model()
                 made = self.assistant.new_conversation(temporary=self.state.temporary)
                 conversation_id = made.id
                 if made.temporary:

@@ -12,8 +12,11 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.assistant.assistant import Assistant
-from autoglm_desktop.core.conversation import Conversation, SearchHit
+from autoglm_desktop.core.conversation import Conversation, Node, SearchHit
+from autoglm_desktop.core.messages import Role as MessageRole
+from autoglm_desktop.core.messages import TextPart
 from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.store import markdown
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.models.conversations import ConversationsModel, Group, Role, found, group_of, grouped
 from autoglm_desktop.ui.widgets.sidebar import Sidebar
@@ -146,6 +149,28 @@ def test_search_finds_words_and_esc_leaves(qtbot: QtBot, qapp: QApplication, tmp
         QTest.keyClick(window, Qt.Key.Key_Escape)
         assert window.composer.edit.hasFocus()
         qtbot.waitUntil(lambda: window.sidebar.model.rowCount() == 3, timeout=2000)
+
+
+def test_a_hit_opens_at_the_message_that_was_found(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    def prepare(assistant: Assistant) -> None:
+        words = ["pineapple" if number == 10 else f"message {number}" for number in range(80)]
+        roles = [MessageRole.USER, MessageRole.ASSISTANT] * 40
+        path = [
+            Node(str(n), "c", str(n - 1) if n else None, role, (TextPart(words[n]),), 0.0)
+            for n, role in enumerate(roles)
+        ]
+        assistant.import_markdown(markdown.dump(conversation("c"), path))
+
+    with open_window(qapp, tmp_path, prepare=prepare) as opened:
+        window = opened.shell.window
+        QTest.keyClicks(window.sidebar.search, "pineapple")
+        qtbot.waitUntil(lambda: window.sidebar.model.rowCount() == 1, timeout=2000)
+        QTest.keyClick(window.sidebar.search, Qt.Key.Key_Down)
+        QTest.keyClick(window.sidebar.list, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: len(window.transcript.node_ids()) == 80)
+        found_id = window.transcript.node_ids()[10]
+        qtbot.waitUntil(lambda: window.transcript.row_widget(found_id) is not None)
+        assert not window.transcript.following
 
 
 def test_the_menu_offers_everything(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def streamed(text: str, seed: int, cut_tail_characters: int) -> tuple[Block, ...
 @example(text="word word word word\nword\n---\n", seed=1, cut=10)
 @example(text="1. a\n1. b\n1. c\n1. d\n1. e\n\ntext\n", seed=3, cut=10)
 @example(text="para\n$$\nx\n- y\n$$\n", seed=2, cut=10)
+@example(text="aa\\(word \\)", seed=0, cut=10)
 def test_random_splits_end_in_the_same_blocks(text: str, seed: int, cut: int) -> None:
     assert streamed(text, seed, cut) == parse(text)
 

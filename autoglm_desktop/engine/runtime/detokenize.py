@@ -8,7 +8,7 @@ _BROKEN = "\ufffd"
 
 
 class Detokenizer:
-    """Joined, the pieces equal the decoding of all tokens at once.
+    """Joined, the pieces equal the decoding of all tokens at once, without a character that is cut off at its end.
 
     Tokens may hold part of a character, and some decoders treat the first token of a text differently. So a piece is
     the difference between two decodings that begin at the last border between whole characters.
@@ -32,8 +32,8 @@ class Detokenizer:
         return text
 
     def finish(self) -> str:
-        """What is left at the end: an unfinished character comes out as U+FFFD."""
-        text = self._new_text() if self._pending else ""
+        """What is left at the end. Of a character that the limit cut through nothing can be shown."""
+        text = self._new_text().rstrip(_BROKEN) if self._pending else ""
         self._context, self._pending = [], []
         return text
 

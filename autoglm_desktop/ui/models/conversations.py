@@ -28,11 +28,15 @@ class Group(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the list: a heading (`conversation` None), or a conversation with the excerpt of a search."""
+    """A line of the list: a heading (`conversation` None), or a conversation with the excerpt of a search.
+
+    `node_id` is the message that was found, None for a hit in the title.
+    """
 
     group: Group | None
     conversation: Conversation | None = None
     excerpt: str = ""
+    node_id: str | None = None
 
 
 class Role:
@@ -63,7 +67,7 @@ def found(hits: Sequence[SearchHit]) -> tuple[Row, ...]:
     best: dict[str, SearchHit] = {}
     for hit in hits:
         best.setdefault(hit.conversation.id, hit)
-    return tuple(Row(None, hit.conversation, hit.excerpt) for hit in best.values())
+    return tuple(Row(None, hit.conversation, hit.excerpt, hit.node_id) for hit in best.values())
 
 
 class ConversationsModel(QAbstractListModel):
@@ -92,6 +96,11 @@ class ConversationsModel(QAbstractListModel):
             if row.conversation is not None and row.conversation.id == conversation_id:
                 return self.index(number)
         return QModelIndex()
+
+    def found_node(self, conversation_id: str) -> str | None:
+        """The message that a search found in a conversation, while its hits are shown."""
+        index = self.index_of(conversation_id)
+        return self._rows[index.row()].node_id if index.isValid() else None
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)

@@ -97,6 +97,8 @@ class MarkdownStream:
             return
         self._next_freeze = len(tail) + self._cut_characters // 2
         split = next((p for p in range(len(tail) * 3 // 4, 0, -1) if tail[p - 1].isalpha() and tail[p].isalpha()), 0)
+        if "\\" in tail[:split]:  # may open a formula that a later text closes; escapes leave no trace in the spans
+            return
         spans = _paragraph(tail[:split])
         if spans and not any(_is_open(span) for span in spans):
             self._frozen = merged(self._frozen + spans)
