@@ -131,7 +131,7 @@ def _drain(view: EnergyView) -> Shown:
         rate = 100.0 * snapshot.state.soc / snapshot.time_to_empty_s * 3600.0
         shown = words.number(-rate, 1 if rate < 9.95 else 0).replace("-", "−")
         tip = tr("How fast the battery drains at the mean power of the phone's last minute")
-        return Shown(tr("Drain"), shown, tr("% an hour"), origin=Provenance.SIMULATED, tip=tip)
+        return Shown(tr("Drain"), shown, tr("%/h"), origin=Provenance.SIMULATED, tip=tip)
     if snapshot.mean_w < 0.0 and snapshot.conditions.plugged:
         tip = tr("What the charger puts into the cell, over the phone's last minute")
         return Shown(tr("Charging"), words.watts(-snapshot.mean_w), tr("W in"), origin=Provenance.SIMULATED, tip=tip)
