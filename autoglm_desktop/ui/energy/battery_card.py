@@ -48,7 +48,7 @@ class BatteryCard(Card):
         top, foot = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.level, 2)
         top.addWidget(self.left, 3, Qt.AlignmentFlag.AlignBottom)
-        foot.addWidget(self.drain, 1)
+        foot.addWidget(self.drain, 1, Qt.AlignmentFlag.AlignVCenter)
         foot.addWidget(self.plug)
         self.column.addLayout(top)
         self.column.addWidget(self.slider)
