@@ -104,9 +104,9 @@ def main() -> int:
     panel.follow(service)
     panel.show()
     service.start()
-    while panel.power.plot is None:
+    while panel.cards.power.plot is None:
         wait(0.1)
-    panel.power.show_span(arguments.window)
+    panel.cards.power.show_span(arguments.window)
     with busy(service):
         wait(2.0)
         shown = measure(arguments.seconds)

@@ -21,8 +21,7 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.models.library import ModelLibrary
 
 from .controller import Controller
-from .energy.history import HistoryDialog
-from .energy.memory_card import CONVERSATIONS, LANGUAGE_MODEL
+from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL
 from .models.conversations import title
 from .paths import DataPaths
 from .widgets.banner import Action, Notice
@@ -124,6 +123,8 @@ class Desk(QObject):
 
     def show_energy_history(self) -> None:
         """What answers used, by answer, conversation and day."""
+        from .energy.history import HistoryDialog  # not at the start of the window
+
         dialog = HistoryDialog(self.look, self.controller.assistant.ledger, self.window)
         dialog.failed.connect(self.show_error)
         dialog.open()

@@ -54,7 +54,7 @@ def test_the_slider_changes_the_tier_of_the_next_answer(qtbot: QtBot, qapp: QApp
         show_panel(opened)
         window = opened.shell.window
         assert say(qtbot, opened, "one").tier is Tier.FP16
-        drag(window.dock.battery.slider, 20)
+        drag(window.dock.cards.battery.slider, 20)
         opened.pass_time(0.2)
         qtbot.waitUntil(lambda: window.top_bar.tiers.buttons[TierChoice.AUTO].text() == "Auto · INT4")
         answer = say(qtbot, opened, "two")
@@ -64,12 +64,12 @@ def test_the_slider_changes_the_tier_of_the_next_answer(qtbot: QtBot, qapp: QApp
         assert answer.energy is not None
         assert answer.energy.tier is Tier.INT4
         opened.pass_time(0.2)
-        assert window.dock.tier.badge.tier is Tier.INT4
-        assert "INT4" in window.dock.log.text.toPlainText()
+        assert window.dock.cards.tier.badge.tier is Tier.INT4
+        assert "INT4" in window.dock.cards.log.text.toPlainText()
         joules = answer.energy.phone.value
         assert joules is not None
         assert joules > 0.0
-        assert float(window.dock.cost.answer.shown.value) == pytest.approx(joules, rel=0.06)
+        assert float(window.dock.cards.cost.answer.shown.value) == pytest.approx(joules, rel=0.06)
 
 
 def test_joules_stand_under_the_answer_and_are_copied(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_joules_stand_under_the_answer_and_are_copied(qtbot: QtBot, qapp: QAppli
 def test_a_hot_phone_answers_from_the_cache_and_says_so(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with open_window(qapp, tmp_path, [Reply("Same."), Reply("Other.")]) as opened:
         show_panel(opened)
-        drag(opened.shell.window.dock.heat.hold, 70)
+        drag(opened.shell.window.dock.cards.heat.hold, 70)
         opened.pass_time(0.2)
         first = say(qtbot, opened, "what is it")
         assert first.energy is not None
@@ -129,7 +129,7 @@ def test_the_one_line_follows_while_the_panel_is_hidden(qtbot: QtBot, qapp: QApp
 def test_parts_are_loaded_and_given_back_from_the_panel(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with open_window(qapp, tmp_path) as opened:
         show_panel(opened)
-        card = opened.shell.window.dock.memory
+        card = opened.shell.window.dock.cards.memory
         assert card.rows[0].figure.shown.note == "not loaded"
         QTest.mouseClick(card.rows[0].button, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: opened.assistant.engine_status().state is EngineState.READY)
@@ -186,4 +186,4 @@ def test_a_window_is_built_without_the_libraries_of_the_plot() -> None:
         timeout=60,
     ).stdout.split()
     assert "autoglm_desktop.ui.energy.panel" in told
-    assert not {"pyqtgraph", "numpy"} & set(told)
+    assert not {"pyqtgraph", "numpy", "autoglm_desktop.ui.energy.cards"} & set(told)

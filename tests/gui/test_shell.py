@@ -55,7 +55,7 @@ def test_a_message_is_answered_and_everything_around_it_follows(
         qtbot.waitUntil(lambda: window.sidebar.model.index_of(conversations[0].id).isValid())
         assert window.sidebar.list.currentIndex() == window.sidebar.model.index_of(conversations[0].id)
         assert window.top_bar.context.text.text().endswith("/ 32,768")
-        assert "Answered" in window.dock.log.text.toPlainText()
+        assert "Answered" in window.dock.cards.log.text.toPlainText()
 
 
 def test_send_is_stop_while_answering_and_esc_stops(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ class Shown:
 
     def deliver(self) -> None:
         """Let what was posted from other threads arrive."""
-        QApplication.sendPostedEvents(None, QEvent.Type.MetaCall)
+        for _ in range(3):  # what a view changes may need another round of layout
+            QApplication.processEvents()
 
     def view(self) -> EnergyView:
         return self.service.view()

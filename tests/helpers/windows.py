@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -102,7 +101,8 @@ class Opened:
         for _ in range(round(seconds / step_s)):
             self.clock.now_s += step_s
             self.assistant.energy.beat()
-        QApplication.sendPostedEvents(None, QEvent.Type.MetaCall)
+        for _ in range(3):  # what a view changes may need another round of layout
+            QApplication.processEvents()
 
     def idle(self, answers: int) -> bool:
         """Whether so many answers ended and the window has shown all of it."""

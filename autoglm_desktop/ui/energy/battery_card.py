@@ -19,7 +19,7 @@ from autoglm_desktop.ui.widgets.parts import describe, label
 
 from . import words
 from .card import Card
-from .figure import RIGHT, Figure, Shown
+from .figure import RIGHT, SMALL_PX, Figure, Shown
 from .slider import LevelSlider, Word
 
 _BIG_PX = 30
@@ -36,7 +36,9 @@ class BatteryCard(Card):
         super().__init__(look, spacing=4)
         self.level, self.left = Figure(look, px=_BIG_PX), Figure(look, align=RIGHT)
         self.slider = LevelSlider(look, 0, 100, marks=(_LOW, _HIGH), fill=_level_color)
-        self.drain, self.plug = label("secondary"), QToolButton()
+        self.drain, self.plug = Figure(look, px=SMALL_PX, inline=True, named=False), QToolButton()
+        self.told = label("caption", wrap=True)
+        self.told.hide()
         self.plug.setCheckable(True)
         self.plug.setProperty("role", "chooser")
         self.plug.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -46,12 +48,12 @@ class BatteryCard(Card):
         top, foot = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.level, 2)
         top.addWidget(self.left, 3, Qt.AlignmentFlag.AlignBottom)
-        foot.setContentsMargins(3, 0, 0, 0)
-        foot.addWidget(self.drain, 1)
+        foot.addWidget(self.drain, 1, Qt.AlignmentFlag.AlignVCenter)
         foot.addWidget(self.plug)
         self.column.addLayout(top)
         self.column.addWidget(self.slider)
         self.column.addLayout(foot)
+        self.column.addWidget(self.told)
         self.slider.chosen.connect(self._chosen)
         self.plug.clicked.connect(self.plug_chosen)
         self.settle()
@@ -78,9 +80,12 @@ class BatteryCard(Card):
         if self.slider.accessibleName() != name:
             tip = tr("Set the battery: drag, or use the arrow keys. Above 70 % FP16, above 30 % INT8, else INT4.")
             describe(self.slider, name, tip)
-        drain = drain_words(view)
-        if self.drain.text() != drain:
-            self.drain.setText(drain)
+        self.drain.show_value(_drain(view))
+        told = _told(view)
+        if self.told.text() != told:
+            self.told.setText(told)
+            self.told.setVisible(bool(told))
+            describe(self.told, told)
         self._show_plug(plugged=plugged)
 
     def _show_plug(self, *, plugged: bool) -> None:
@@ -119,19 +124,26 @@ def _time_left(view: EnergyView) -> Shown:
     return Shown(name, words.span(snapshot.time_to_empty_s), origin=Provenance.SIMULATED, tip=tip)
 
 
-def drain_words(view: EnergyView) -> str:
-    """How fast the battery empties or fills, or why it does not."""
+def _drain(view: EnergyView) -> Shown:
+    """How fast the battery empties or fills."""
+    snapshot = view.snapshot
+    if snapshot.down is Down.ON and snapshot.time_to_empty_s is not None and snapshot.time_to_empty_s > 0.0:
+        rate = 100.0 * snapshot.state.soc / snapshot.time_to_empty_s * 3600.0
+        shown = words.number(-rate, 1 if rate < 9.95 else 0).replace("-", "−")
+        tip = tr("How fast the battery drains at the mean power of the phone's last minute")
+        return Shown(tr("Drain"), shown, tr("%/h"), origin=Provenance.SIMULATED, tip=tip)
+    if snapshot.mean_w < 0.0 and snapshot.conditions.plugged:
+        tip = tr("What the charger puts into the cell, over the phone's last minute")
+        return Shown(tr("Charging"), words.watts(-snapshot.mean_w), tr("W in"), origin=Provenance.SIMULATED, tip=tip)
+    return Shown(tr("Drain"), "", note=words.DASH, tip=tr("It does not drain."))
+
+
+def _told(view: EnergyView) -> str:
+    """What keeps the phone from draining or charging as one would expect."""
     snapshot = view.snapshot
     if snapshot.down is not Down.ON:
         return str(down_words(snapshot.down))
-    held = Charging(snapshot.state.charging)
-    if snapshot.conditions.plugged and held is Charging.FULL:
-        return tr("full")
-    if snapshot.conditions.plugged and held is Charging.HELD:
-        return tr("charging waits: too hot or too cold")
-    if snapshot.time_to_empty_s is not None and snapshot.time_to_empty_s > 0.0:
-        rate = 100.0 * snapshot.state.soc / snapshot.time_to_empty_s * 3600.0
-        return tr("drains {rate} % an hour", rate=words.number(rate, 1 if rate < 10 else 0))
-    if snapshot.mean_w < 0.0:
-        return tr("charges at {watts} W", watts=words.watts(-snapshot.mean_w))
-    return ""
+    held = Charging(snapshot.state.charging) if snapshot.conditions.plugged else Charging.ALLOWED
+    if held is Charging.FULL:
+        return tr("The battery is full.")
+    return tr("Charging waits: the battery is too hot or too cold.") if held is Charging.HELD else ""

@@ -11,8 +11,6 @@ from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
-    QFont,
-    QFontMetrics,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
@@ -23,12 +21,13 @@ from PySide6.QtWidgets import QMenu, QSizePolicy
 
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.provenance import Provenance
-from autoglm_desktop.ui.appearance import Appearance, figures_font
+from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import FIGURE_PX, SECONDARY_PX, Theme, readable
 from autoglm_desktop.ui.widgets.parts import Panel
 
 from . import words
-from .badge import badge_font, badge_size, paint_badge
+from .badge import badge_face, badge_size, paint_badge
+from .face import Face
 
 SMALL_PX = 13
 _GAP_PX, _UNIT_GAP_PX, _LINE_GAP_PX, _RING_PX = 6, 4, 1, 3
@@ -67,16 +66,22 @@ class Shown:
 class Figure(Panel):
     """Name above, value and unit below, then the note and the badge where they fit, else on a line of their own.
 
-    With `inline` the name stands before the value; with `align` RIGHT besides, the rest ends the line. `px` is the size
-    of the value.
+    With `inline` the name stands before the value; with `align` RIGHT besides, the rest ends the line. Where not
+    `named`, the name is only spoken and copied. `px` is the size of the value.
     """
 
     def __init__(
-        self, look: Appearance, *, px: int = FIGURE_PX, align: Qt.AlignmentFlag = LEFT, inline: bool = False
+        self,
+        look: Appearance,
+        *,
+        px: int = FIGURE_PX,
+        align: Qt.AlignmentFlag = LEFT,
+        inline: bool = False,
+        named: bool = True,
     ) -> None:
         super().__init__(look)
         self._shown = Shown("", "")
-        self._px, self._align, self._inline = px, align, inline
+        self._px, self._align, self._inline, self._named = px, align, inline, named
         self._wraps = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -115,11 +120,10 @@ class Figure(Panel):
 
     def set_theme(self, theme: Theme) -> None:
         base = self.look.font
-        self._name_font = figures_font(_sized(base, theme.px(SECONDARY_PX)))
-        self._value_font = figures_font(_sized(base, theme.px(self._px), bold=True))
-        small = self._px > FIGURE_PX
-        self._unit_font = self._name_font if small else self._value_font
-        self._badge_font = badge_font(base, theme)
+        self._name_face = Face.of(base, theme.px(SECONDARY_PX))
+        self._value_face = Face.of(base, theme.px(self._px), bold=True)
+        self._unit_face = self._name_face if self._px > FIGURE_PX else self._value_face
+        self._badge_face = badge_face(base, theme)
         self.updateGeometry()
         self.update()
 
@@ -130,7 +134,7 @@ class Figure(Panel):
         return QSize(min(self._value_width(), 90), self.heightForWidth(10_000))
 
     def heightForWidth(self, width: int) -> int:
-        name, value = QFontMetrics(self._name_font).height(), QFontMetrics(self._value_font).height()
+        name, value = self._name_face.height, self._value_face.height
         height = value if self._inline else name + _LINE_GAP_PX + value
         return height + (name + _LINE_GAP_PX if self._must_wrap(width) else 0) + 2
 
@@ -156,7 +160,7 @@ class Figure(Panel):
         if not self._inline:
             box = self._paint_name(painter, box)
         self._wraps = self._must_wrap(self.width())
-        line = QRect(box.left(), box.top(), box.width(), QFontMetrics(self._value_font).height())
+        line = QRect(box.left(), box.top(), box.width(), self._value_face.height)
         self._paint_value(painter, line, trailing=not self._wraps)
         if self._wraps:
             below = QRect(box.left(), line.bottom() + 1 + _LINE_GAP_PX, box.width(), box.bottom() - line.bottom())
@@ -164,70 +168,68 @@ class Figure(Panel):
         painter.end()
 
     def _paint_name(self, painter: QPainter, box: QRect) -> QRect:
-        metrics = QFontMetrics(self._name_font)
-        painter.setFont(self._name_font)
+        face, text = self._name_face, self._shown.name
+        if face.width(text) > box.width():
+            text = face.metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
+        painter.setFont(face.font)
         painter.setPen(QColor(readable(self.look.theme.muted, self.look.theme.raised)))
-        text = metrics.elidedText(self._shown.name, Qt.TextElideMode.ElideRight, box.width())
-        painter.drawText(QRect(box.left(), box.top(), box.width(), metrics.height()), self._align, text)
-        return box.adjusted(0, metrics.height() + _LINE_GAP_PX, 0, 0)
+        painter.drawText(QPoint(self._start(box, face.width(text)), box.top() + face.ascent), text)
+        return box.adjusted(0, face.height + _LINE_GAP_PX, 0, 0)
 
     def _paint_value(self, painter: QPainter, line: QRect, *, trailing: bool) -> None:
         """Value and unit on one baseline, and what trails them if it fits."""
-        baseline = line.top() + QFontMetrics(self._value_font).ascent()
-        if self._inline:
-            painter.setFont(self._name_font)
+        baseline = line.top() + self._value_face.ascent
+        if self._name_width():
+            painter.setFont(self._name_face.font)
             painter.setPen(QColor(readable(self.look.theme.muted, self.look.theme.raised)))
             painter.drawText(QPoint(line.left(), baseline), self._shown.name)
             line.setLeft(line.left() + self._name_width())
         x = self._start(line, self._pieces_width() + (self._trailing_width() if trailing else 0))
-        for text, font, color in self._pieces(self.look.theme):
-            painter.setFont(font)
+        for text, face, color in self._pieces(self.look.theme):
+            painter.setFont(face.font)
             painter.setPen(QColor(color))
             painter.drawText(QPoint(x, baseline), text)
-            x += QFontMetrics(font).horizontalAdvance(text) + _UNIT_GAP_PX
+            x += face.width(text) + _UNIT_GAP_PX
         if trailing:
             self._paint_trailing(painter, line, x + (_GAP_PX - _UNIT_GAP_PX if self._shown.value else 0))
 
-    def _pieces(self, theme: Theme) -> list[tuple[str, QFont, str]]:
+    def _pieces(self, theme: Theme) -> list[tuple[str, Face, str]]:
         shown = self._shown
         muted = readable(theme.muted, theme.raised)
         pieces = []
         if shown.value:
-            pieces.append((shown.value, self._value_font, theme.text))
+            pieces.append((shown.value, self._value_face, theme.text))
             if shown.unit:
-                pieces.append((shown.unit, self._unit_font, muted if self._px > FIGURE_PX else theme.text))
+                pieces.append((shown.unit, self._unit_face, muted if self._px > FIGURE_PX else theme.text))
         return pieces
 
     def _paint_trailing(self, painter: QPainter, line: QRect, x: int) -> None:
         """Note and badge, on the baseline of the value's line or centred in their own."""
         theme, shown = self.look.theme, self._shown
-        metrics = QFontMetrics(self._name_font)
-        value = QFontMetrics(self._value_font)
-        baseline = line.top() + (metrics.ascent() if self._wraps else value.ascent())
+        face = self._name_face
+        baseline = line.top() + (face.ascent if self._wraps else self._value_face.ascent)
         if shown.note:
-            painter.setFont(self._name_font)
+            painter.setFont(face.font)
             painter.setPen(QColor(readable(shown.color or theme.muted, theme.raised)))
             painter.drawText(QPoint(x, baseline), shown.note)
-            x += metrics.horizontalAdvance(shown.note) + _GAP_PX
+            x += face.width(shown.note) + _GAP_PX
         if shown.origin is not None:
             text = words.provenance(shown.origin)
-            size = badge_size(self._badge_font, text)
-            middle = baseline - metrics.capHeight() / 2
+            size = badge_size(self._badge_face, text)
+            middle = baseline - face.cap / 2
             box = QRectF(x, round(middle - size.height() / 2), size.width(), size.height())
-            paint_badge(painter, box, text, self._badge_font, theme, on=theme.raised)
+            paint_badge(painter, box, text, self._badge_face, theme, on=theme.raised)
 
     def _start(self, line: QRect, wide: int) -> int:
         return line.right() - wide + 1 if self._align == RIGHT else line.left()
 
     def _name_width(self) -> int:
         """Of a name on the value's line, with the gap after it."""
-        return QFontMetrics(self._name_font).horizontalAdvance(self._shown.name) + _GAP_PX if self._inline else 0
+        return self._name_face.width(self._shown.name) + _GAP_PX if self._inline and self._named else 0
 
     def _pieces_width(self) -> int:
         pieces = self._pieces(self.look.theme)
-        return sum(QFontMetrics(font).horizontalAdvance(text) + _UNIT_GAP_PX for text, font, _ in pieces) - (
-            _UNIT_GAP_PX if pieces else 0
-        )
+        return sum(face.width(text) + _UNIT_GAP_PX for text, face, _ in pieces) - (_UNIT_GAP_PX if pieces else 0)
 
     def _value_width(self) -> int:
         return self._name_width() + self._pieces_width()
@@ -236,9 +238,9 @@ class Figure(Panel):
         """Of note and badge, with the gap before them."""
         widths = []
         if self._shown.note:
-            widths.append(QFontMetrics(self._name_font).horizontalAdvance(self._shown.note))
+            widths.append(self._name_face.width(self._shown.note))
         if self._shown.origin is not None:
-            widths.append(badge_size(self._badge_font, words.provenance(self._shown.origin)).width())
+            widths.append(badge_size(self._badge_face, words.provenance(self._shown.origin)).width())
         gaps = len(widths) if self._shown.value else len(widths) - 1
         return sum(widths) + _GAP_PX * gaps if widths else 0
 
@@ -249,10 +251,3 @@ class Figure(Panel):
 
     def _menu(self, at: QPoint) -> None:
         self.make_menu().popup(at)
-
-
-def _sized(font: QFont, px: int, *, bold: bool = False) -> QFont:
-    made = QFont(font)
-    made.setPixelSize(px)
-    made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
-    return made

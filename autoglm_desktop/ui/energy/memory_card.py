@@ -15,9 +15,6 @@ from autoglm_desktop.ui.widgets.parts import Panel, describe
 from .card import Card
 from .figure import RIGHT, SMALL_PX, Figure, Shown
 
-LANGUAGE_MODEL, CONVERSATIONS = 0, 1
-"""Places in `EnergyView.memory` of what can be loaded or given back."""
-
 
 class MemoryCard(Card):
     """`load_requested` and `unload_requested` with the part's place in the list."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from autoglm_desktop.assistant.energy_view import EnergyView
@@ -49,7 +50,7 @@ class PowerCard(Card):
         self._span_s = SPANS_S[0]
         self._series: EnergySeries | None = None
         top, foot = QHBoxLayout(), QHBoxLayout()
-        top.addWidget(self.power, 1)
+        top.addWidget(self.power, 1, Qt.AlignmentFlag.AlignVCenter)
         top.addWidget(self.span)
         foot.addWidget(self._from)
         foot.addStretch(1)

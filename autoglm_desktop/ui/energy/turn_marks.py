@@ -6,7 +6,6 @@ from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
-    QFontMetrics,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
@@ -24,8 +23,9 @@ from autoglm_desktop.ui.figures import count
 from autoglm_desktop.ui.transcript.look import Look
 
 from . import words
-from .badge import badge_font, badge_size, paint_badge
+from .badge import badge_face, badge_size, paint_badge
 from .card import said
+from .face import Face
 
 _GAP_PX, _PAD_PX = 6, 2
 
@@ -46,7 +46,7 @@ class EnergyMark(QWidget):
         super().__init__(parent)
         self._look, self._text, self._color = look, text, color or look.theme.muted
         self._badge = words.provenance(origin) if origin is not None else ""
-        self._font, self._badge_font = look.figures(), badge_font(look.base, look.theme)
+        self._face, self._badge_face = Face(look.figures()), badge_face(look.base, look.theme)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(f"{text}, {self._badge}" if self._badge else text)
         self.setAccessibleDescription(tip)
@@ -58,9 +58,8 @@ class EnergyMark(QWidget):
         return f"{self._text} ({self._badge})" if self._badge else self._text
 
     def sizeHint(self) -> QSize:
-        metrics = QFontMetrics(self._font)
-        badge = badge_size(self._badge_font, self._badge).width() + _GAP_PX if self._badge else 0
-        return QSize(metrics.horizontalAdvance(self._text) + badge + 2 * _PAD_PX, metrics.height() + 2)
+        badge = badge_size(self._badge_face, self._badge).width() + _GAP_PX if self._badge else 0
+        return QSize(self._face.width(self._text) + badge + 2 * _PAD_PX, self._face.height + 2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
@@ -79,17 +78,16 @@ class EnergyMark(QWidget):
         if self.hasFocus():
             painter.setPen(QColor(theme.accent))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
-        metrics = QFontMetrics(self._font)
-        baseline = 1 + metrics.ascent()
-        painter.setFont(self._font)
+        baseline = 1 + self._face.ascent
+        painter.setFont(self._face.font)
         painter.setPen(self._look.ink(self._color))
         painter.drawText(QPoint(_PAD_PX, baseline), self._text)
         if self._badge:
-            size = badge_size(self._badge_font, self._badge)
-            x = _PAD_PX + metrics.horizontalAdvance(self._text) + _GAP_PX
-            top = round(baseline - metrics.capHeight() / 2 - size.height() / 2)
+            size = badge_size(self._badge_face, self._badge)
+            x = _PAD_PX + self._face.width(self._text) + _GAP_PX
+            top = round(baseline - self._face.cap / 2 - size.height() / 2)
             box = QRectF(x, top, size.width(), size.height())
-            paint_badge(painter, box, self._badge, self._badge_font, theme, on=theme.surface)
+            paint_badge(painter, box, self._badge, self._badge_face, theme, on=theme.surface)
         painter.end()
 
     def _copy(self) -> None:
