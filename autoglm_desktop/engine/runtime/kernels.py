@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Protocol
 
 import torch
@@ -42,28 +41,12 @@ class DenseLinear:
         return (y if self.bias is None else y.add_(self.bias)).unsqueeze(0)
 
 
-class Scratch:
-    """One piece of memory for weights unpacked to 16 bits, used again for every product: fresh pages cost more."""
-
-    def __init__(self) -> None:
-        self._memory: dict[torch.dtype, torch.Tensor] = {}
-
-    def take(self, dtype: torch.dtype, shape: Sequence[int]) -> torch.Tensor:
-        """A tensor with undefined content, valid until the next call for the same `dtype`."""
-        size = prod(shape)
-        memory = self._memory.get(dtype)
-        if memory is None or memory.numel() < size:
-            memory = self._memory[dtype] = torch.empty(size, dtype=dtype)
-        return memory[:size].view(*shape)
+_WEIGHTS_AT_A_TIME = 1 << 20
 
 
-SCRATCH = Scratch()
-_SCRATCH_WEIGHTS = 1 << 24
-
-
-def rows_at_a_time(shape: Sequence[int]) -> Iterator[slice]:
-    """Slices over the rows of a matrix of `shape`, so that each part fits the scratch memory (32 MiB in bf16)."""
-    step = max(1, _SCRATCH_WEIGHTS // shape[1])
+def rows_at_a_time(shape: Sequence[int], multiple: int = 1) -> Iterator[slice]:
+    """Slices over the rows of a matrix of `shape`, of a `multiple` of rows each, that fit a processor's cache."""
+    step = max(1, _WEIGHTS_AT_A_TIME // shape[1] // multiple) * multiple
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))
 

@@ -1,4 +1,4 @@
-"""4-bit weights in groups of 32 with a scale and an offset each; activations in bf16."""
+"""4-bit weights in groups of 32 with a scale and an offset each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
-from .kernels import SCRATCH, rows_at_a_time
+from .activations import EightBitRows
+from .kernels import rows_at_a_time
 
 GROUP = 32
 ROW_MULTIPLE = 64
 _FEW_TOKENS = 12
-"""Up to here torch's 4-bit kernel is quicker than unpacking the weights for the 16-bit product."""
+"""Up to here torch's 4-bit kernel is quicker than unpacking the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def layout() -> Layout:
     values = (values * 7 + values // 5) % 16
     packed = pack(values, Layout(ROW_MULTIPLE, interleaved=False))
     for known in (Layout(64, interleaved=False), Layout(32, interleaved=False), Layout(32, interleaved=True)):
-        if torch.equal(_levels(packed, known).transpose(1, 2).reshape(values.shape) + 8, values):
+        if torch.equal(_unpack(packed, known), values):
             return known
     return plain
 
@@ -64,75 +65,81 @@ def pack(levels: torch.Tensor, order: Layout) -> torch.Tensor:
     return (low | (high << 4)).reshape(rows, columns // 2)
 
 
-def _levels(packed: torch.Tensor, order: Layout) -> torch.Tensor:
-    """int8 [rows / block, columns, block] of levels minus 8."""
+def _unpack(packed: torch.Tensor, order: Layout) -> torch.Tensor:
+    """int32 [rows, columns] of levels: what was given to `pack`."""
+    halves = _halves(packed, order)
+    blocks = torch.stack(halves, -1).flatten(-2) if order.interleaved else torch.cat(halves, -1)
+    return blocks.transpose(1, 2).reshape(packed.shape[0], -1).int() + 8
+
+
+def _halves(packed: torch.Tensor, order: Layout) -> tuple[torch.Tensor, torch.Tensor]:
+    """int8 [rows / block, columns, block / 2] of levels minus 8, twice: what low and what high halves of bytes hold."""
     rows, half_columns = packed.shape
-    nibbles = packed.view(torch.int8).view(rows // order.block, 2 * half_columns, -1).bitwise_xor(-0x78)
-    levels = torch.empty((*nibbles.shape[:2], order.block), dtype=torch.int8)
-    low_place, high_place = order.places
-    levels[..., low_place], levels[..., high_place] = (nibbles << 4) >> 4, nibbles >> 4
-    return levels
+    shape = (rows // order.block, 2 * half_columns, order.block // 2)
+    signed = packed.view(torch.int8).view(shape).bitwise_xor(-0x78)
+    high = signed >> 4
+    return signed.bitwise_left_shift_(4).bitwise_right_shift_(4), high
 
 
 class Int4Linear:
     """y = x Wᵀ + b with W = (level - 8) · scale + zero.
 
     `packed` uint8 [rows, in / 2] in the kernel's order, rows padded to a multiple of 64; `scale_zero` bf16
-    [in / 32, rows, 2]; `bias` bf16 [out]; `out` the rows that count.
+    [in / 32, rows, 2]; `step` float32 [rows], the largest weight of a row by 127; `bias` bf16 [out]; `out` the rows
+    that count.
+
+    Few tokens are multiplied in bf16 by torch's kernel. For many the weights are unpacked to 8 bits, a part at a time,
+    and multiplied with 8-bit activations: less work than the 16-bit product of weights that were 16-bit all along.
     """
 
-    dtype = torch.bfloat16
-
     def __init__(
-        self, packed: torch.Tensor, scale_zero: torch.Tensor, out: int, bias: torch.Tensor | None = None
+        self,
+        packed: torch.Tensor,
+        scale_zero: torch.Tensor,
+        step: torch.Tensor,
+        out: int,
+        bias: torch.Tensor | None = None,
     ) -> None:
-        self._packed, self._scale_zero, self._out, self._bias = packed, scale_zero, out, bias
-        self._layout = layout()
-        self._few_tokens = _FEW_TOKENS if self._layout.kernel else 0
+        self._packed, self._scale_zero, self._step = packed, scale_zero, step
+        self._out, self._bias = out, bias
+        self._order = layout()
+        self._few_tokens = _FEW_TOKENS if self._order.kernel else 0
 
     @property
     def nbytes(self) -> int:
-        return self._packed.nbytes + self._scale_zero.nbytes
+        return self._packed.nbytes + self._scale_zero.nbytes + self._step.nbytes
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.to(torch.bfloat16)
         y = self._kernel(x) if x.shape[0] <= self._few_tokens else self._unpacked(x)
         if y.shape[1] != self._out:
             y = y[:, : self._out]
         return y if self._bias is None else y.add_(self._bias)
 
     def _kernel(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x, self._packed, GROUP, self._scale_zero)
+        y: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(
+            x.to(torch.bfloat16), self._packed, GROUP, self._scale_zero
+        )
         return y
 
     def _unpacked(self, x: torch.Tensor) -> torch.Tensor:
-        """By the 16-bit product. The offsets of a group meet only the sum of its inputs: a product 32 times smaller."""
         rows, columns = self._packed.shape[0], 2 * self._packed.shape[1]
-        sums = x.view(-1, columns // GROUP, GROUP).sum(-1)
-        block = self._layout.block
-        ys = []
-        for blocks_part in rows_at_a_time((rows // block, columns * block)):
-            part = slice(blocks_part.start * block, blocks_part.stop * block)
-            offsets = torch.mm(sums, self._scale_zero[:, part, 1])
-            ys.append(torch.mm(x, self._scaled_levels(part)).add_(offsets))
-        return ys[0] if len(ys) == 1 else torch.cat(ys, dim=1)
+        rounded, y = EightBitRows.of(x), torch.empty((x.shape[0], rows))
+        for part in rows_at_a_time((rows, columns), ROW_MULTIPLE):
+            rounded.times(self._as_int8(part), self._step[part], y[:, part])
+        return y
 
-    def _scaled_levels(self, part: slice) -> torch.Tensor:
-        """bf16 [columns, rows] of (level - 8) · scale for some rows, in the scratch memory.
+    def _as_int8(self, part: slice) -> torch.Tensor:
+        """int8 [in, rows of the part], times `step` the weights: in 16-bit fixed point, with 8 bits behind the point.
 
-        Widening a nibble and moving it are separate passes: one pass that does both runs at a tenth of their speed.
+        Each pass does one thing to neighbouring numbers; those that widen and move at once take ten times as long.
         """
-        packed = self._packed[part].view(torch.int8)
-        rows, columns, block = packed.shape[0], 2 * packed.shape[1], self._layout.block
-        signed, nibble = SCRATCH.take(torch.int8, (2, packed.numel())).unbind()
-        memory = SCRATCH.take(torch.bfloat16, (3, packed.numel()))
-        weights, wide = memory[:2].view(columns, rows), memory[2].view(rows // block, columns, block // 2)
-        places = weights.view(columns, rows // block, block).transpose(0, 1)
-        low_place, high_place = self._layout.places
-        torch.bitwise_xor(packed.reshape(-1), -0x78, out=signed)
-        torch.bitwise_right_shift(signed, 4, out=nibble)
-        places[..., high_place].copy_(wide.copy_(nibble.view_as(wide)))
-        signed.bitwise_left_shift_(4).bitwise_right_shift_(4)
-        places[..., low_place].copy_(wide.copy_(signed.view_as(wide)))
-        weights.view(columns // GROUP, GROUP, rows).mul_(self._scale_zero[:, None, part, 0].contiguous())
-        return weights
+        halves = _halves(self._packed[part], self._order)
+        blocks, columns, _ = halves[0].shape
+        narrow = torch.empty((columns, blocks, self._order.block), dtype=torch.int8)
+        for levels, place in zip(halves, self._order.places, strict=True):
+            narrow[..., place] = levels.transpose(0, 1)
+        fixed = (self._scale_zero[:, part] / self._step[part].unsqueeze(1)).mul_(256).round_().to(torch.int16)
+        scale, zero = fixed.permute(2, 0, 1).contiguous().unsqueeze(2)
+        wide = narrow.view(columns // GROUP, GROUP, blocks * self._order.block).to(torch.int16)
+        wide.mul_(scale).add_(zero.add_(128)).bitwise_right_shift_(8)
+        return narrow.view_as(wide).copy_(wide).view(columns, -1)

@@ -41,6 +41,16 @@ class Int4:
     scale: torch.Tensor
     zero: torch.Tensor
 
+    def scale_zero(self) -> torch.Tensor:
+        """Both beside each other, as the kernel wants them: bf16 [columns / 32, rows, 2]."""
+        return torch.stack((self.scale, self.zero), dim=-1)
+
+    def step(self) -> torch.Tensor:
+        """float32 [rows]: with it every weight of a row is a number from -127 to 127."""
+        scale, zero = self.scale.float(), self.zero.float()
+        ends = torch.maximum((zero - 8 * scale).abs(), (zero + 7 * scale).abs())
+        return (ends.amax(dim=0) / 127).clamp_min_(torch.finfo(torch.float32).tiny)
+
     def dequantize(self) -> torch.Tensor:
         """float32 [rows, columns]."""
         scale = self.scale.float().t().repeat_interleave(GROUP, 1)

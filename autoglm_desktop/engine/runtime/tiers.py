@@ -124,13 +124,14 @@ def _packed_linear(file: MappedFile, tensors: DecoderTensors, name: str) -> Line
     bias = tensors.bias(name)
     if f"{name}.q8" in file:
         return Int8Linear(file.get(f"{name}.q8"), file.get(f"{name}.s"), None if bias is None else bias.float())
-    return Int4Linear(file.get(f"{name}.q4"), file.get(f"{name}.sz"), tensors.rows(name), bias)
+    packed, scale_zero, step = (file.get(f"{name}.{part}") for part in ("q4", "sz", "st"))
+    return Int4Linear(packed, scale_zero, step, tensors.rows(name), bias)
 
 
 def _pack(out: BinaryIO, tensors: DecoderTensors, tier: Tier, on_progress: Progress) -> None:
     """Write the file of a tier, layer by layer."""
     config = tensors.config
-    writer = TierWriter(out, 2 * (len(PARTS) + 1) * config.n_layers + 5)
+    writer = TierWriter(out, (3 * len(PARTS) + 2) * config.n_layers + 5)
     with torch.inference_mode():
         sequences = calibration_sequences(tensors.master.folder, config.context_tokens)
         calibration = Calibration(tensors, sequences)
@@ -192,7 +193,8 @@ def _round(writer: TierWriter, name: str, weight: torch.Tensor, hessian: torch.T
     int4 = to_int4(weight, hessian)
     padded = int4.padded()
     writer.add(f"{name}.q4", pack(padded.levels, layout()))
-    writer.add(f"{name}.sz", torch.stack((padded.scale, padded.zero), dim=-1))
+    writer.add(f"{name}.sz", padded.scale_zero())
+    writer.add(f"{name}.st", padded.step())
     return int4.dequantize()
 
 
