@@ -34,13 +34,13 @@ def test_it_is_bf16_and_empty_at_first() -> None:
 def test_growth_keeps_what_is_held_and_stops_at_the_context() -> None:
     cache = KvCache.create(CONFIG)
     cache.reserve(3)
-    cache.layer(1)[:, :3] = torch.arange(24).view(2, 3, 4)
+    cache.buffer[1][:, :3] = torch.arange(24).view(2, 3, 4)
     cache.commit([5, 6, 7])
     capacities = []
     for tokens in (300, 513, 1000):
         cache.reserve(tokens)
-        capacities.append(cache.layer(0).shape[1])
-        assert torch.equal(cache.layer(1)[:, :3].float(), torch.arange(24).view(2, 3, 4).float())
+        capacities.append(cache.buffer.shape[2])
+        assert torch.equal(cache.buffer[1][:, :3].float(), torch.arange(24).view(2, 3, 4).float())
     assert capacities == [512, 1000, 1000]
     assert cache.nbytes == 2 * 2 * 1000 * 4 * 2
 
@@ -51,7 +51,7 @@ def test_appending_one_by_one_moves_the_buffer_rarely() -> None:
     for token in range(1000):
         cache.reserve(token + 1)
         cache.commit([token])
-        places.add(cache.layer(0).shape[1])
+        places.add(cache.buffer.shape[2])
     assert sorted(places) == [256, 512, 1000]
 
 
@@ -65,6 +65,6 @@ def test_trim_and_fork_take_only_what_is_held() -> None:
         with pytest.raises(ValueError, match="2 tokens"):
             cache.fork(length)
     fork = cache.fork(1)
-    fork.layer(0).fill_(3)
+    fork.buffer.fill_(3)
     fork.commit([9])
     assert (cache.tokens, fork.tokens) == ([1, 2], [1, 9])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
@@ -17,37 +19,53 @@ class BlockRunner:
         self._config = config
         self._rope = RopeTable(config.rope, device)
 
-    def __call__(self, x: torch.Tensor, layer: Layer, kv: torch.Tensor, start: int, mask: torch.Tensor | None) -> None:
-        """Add the block's output to `x` [n, hidden] float32 in place.
+    def __call__(self, x: torch.Tensor, layers: Sequence[Layer], kv: torch.Tensor, start: int) -> None:
+        """Add the outputs of `layers`, one after the other, to `x` [n, hidden] float32 in place.
 
-        `kv` [2 · kv_heads, capacity, head_dim] is the layer's cache, filled up to `start`; the new keys and values are
-        written behind. `mask` is that of `causal_mask`.
+        `kv` [layers, 2 · kv_heads, capacity, head_dim] holds keys and values of `start` tokens; those of the n new ones
+        are written behind.
         """
-        c = self._config
-        normed = functional.rms_norm(x, (c.hidden,), layer.attention_norm, c.rms_eps)
-        x += layer.output(self._attention(layer.qkv(normed), layer, kv, start, mask))
-        normed = functional.rms_norm(x, (c.hidden,), layer.mlp_norm, c.rms_eps)
-        gate, up = layer.gate_up(normed).chunk(2, dim=-1)
+        n, heads = x.shape[0], self._config.n_kv_heads
+        mask = causal_mask(n, start, kv.dtype, x.device)
+        new = kv[:, :, start : start + n].unbind()
+        keys, values = kv[:, :heads, : start + n].unbind(), kv[:, heads:, : start + n].unbind()
+        for layer, *places in zip(layers, new, keys, values, strict=True):
+            self._block(x, layer, places, start, mask)
+
+    def _block(
+        self, x: torch.Tensor, layer: Layer, places: list[torch.Tensor], start: int, mask: torch.Tensor | None
+    ) -> None:
+        eps = self._config.rms_eps
+        qkv = layer.qkv(rms_norm(x, layer.attention_norm, eps))
+        x += layer.output(self._attention(qkv, layer, places, start, mask))
+        gate, up = layer.gate_up(rms_norm(x, layer.mlp_norm, eps)).chunk(2, dim=-1)
         x += layer.down(functional.silu(gate).mul_(up))
 
     def _attention(
-        self, qkv: torch.Tensor, layer: Layer, kv: torch.Tensor, start: int, mask: torch.Tensor | None
+        self, qkv: torch.Tensor, layer: Layer, places: list[torch.Tensor], start: int, mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """qkv [n, (heads + 2 kv_heads) · head_dim] → [n, heads · head_dim]."""
+        """qkv [n, (heads + 2 kv_heads) · head_dim] → [n, heads · head_dim]; `places`: new, all keys, all values."""
         c, n = self._config, qkv.shape[0]
-        end, turned = start + n, c.n_heads + c.n_kv_heads
+        turned = c.n_heads + c.n_kv_heads
         qkv = qkv.view(n, turned + c.n_kv_heads, c.head_dim)
         if layer.q_norm is not None and layer.k_norm is not None:
             self._norm_heads_(qkv[:, : c.n_heads], layer.q_norm)
             self._norm_heads_(qkv[:, c.n_heads : turned], layer.k_norm)
-        cos, sin = self._rope.at(start, n, qkv.dtype)
-        rotate_(qkv[:, :turned, : c.rope.rotary_dim], cos, sin)
-        kv[:, start:end] = qkv[:, c.n_heads :].transpose(0, 1)
-        q = qkv[:, : c.n_heads].to(kv.dtype)
-        return attend(q, kv[: c.n_kv_heads, :end], kv[c.n_kv_heads :, :end], mask)
+        rotate_(qkv[:, :turned, : c.rope.rotary_dim], *self._rope.at(start, n, qkv.dtype))
+        new, keys, values = places
+        new.copy_(qkv[:, c.n_heads :].transpose(0, 1))
+        return attend(qkv[:, : c.n_heads].to(keys.dtype), keys, values, mask)
 
     def _norm_heads_(self, heads: torch.Tensor, weight: torch.Tensor) -> None:
         heads.copy_(functional.rms_norm(heads.float(), (self._config.head_dim,), weight, self._config.rms_eps))
+
+
+def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+    """x [n, size] and weight [size], float32. torch's own is five operations; a single row on the CPU takes three."""
+    if x.shape[0] > 1 or x.is_cuda:
+        return functional.rms_norm(x, weight.shape, weight, eps)
+    row = x[0]
+    return torch.mul(x, weight).mul_((float(torch.dot(row, row)) / row.numel() + eps) ** -0.5)
 
 
 def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

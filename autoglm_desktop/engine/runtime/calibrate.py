@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from autoglm_desktop import assets
 
-from .block import BlockRunner, causal_mask
+from .block import BlockRunner
 from .kernels import Linear
 from .weights import PARTS, DecoderTensors, Embedding, Layer
 
@@ -85,8 +85,8 @@ class Calibration:
 
     def _pass(self, state: torch.Tensor, layer: Layer) -> None:
         n, c = state.shape[0], self._config
-        kv = torch.empty((2 * c.n_kv_heads, n, c.head_dim), dtype=torch.bfloat16)
-        self._run(state, layer, kv, 0, causal_mask(n, 0, kv.dtype))
+        kv = torch.empty((1, 2 * c.n_kv_heads, n, c.head_dim), dtype=torch.bfloat16)
+        self._run(state, (layer,), kv, 0)
 
 
 def calibration_sequences(folder: Path, context_tokens: int) -> list[list[int]]:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 
 from autoglm_desktop.core.precision import Tier
 
 from . import memory_check
-from .block import BlockRunner, causal_mask
+from .block import BlockRunner, rms_norm
 from .config import ModelConfig
 from .kv import KvCache
 from .tiers import dense_weights, gpu_weights, pending, prepare, tier_weights
@@ -33,7 +32,7 @@ class Decoder:
     ) -> None:
         self.folder, self.config, self.tier = folder, config, tier
         self._weights, self._device = weights, device
-        self._block = BlockRunner(config, device)
+        self._run = BlockRunner(config, device)
         self._unprepared = pending(weights)
 
     @classmethod
@@ -90,7 +89,7 @@ class Decoder:
 
     @torch.inference_mode()
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        normed = functional.rms_norm(x, (self.config.hidden,), self._weights.norm, self.config.rms_eps)
+        normed = rms_norm(x, self._weights.norm, self.config.rms_eps)
         return self._weights.head(normed).float().cpu()
 
     @torch.inference_mode()
@@ -103,9 +102,7 @@ class Decoder:
             self._unprepared = pending(self._weights)
         x = self._weights.embedding(torch.tensor(tokens, dtype=torch.int64, device=self._device))
         cache.reserve(cache.length + len(tokens), self._device)
-        mask = causal_mask(len(tokens), cache.length, cache.dtype, self._device)
-        for index, layer in enumerate(self._weights.layers):
-            self._block(x, layer, cache.layer(index), cache.length, mask)
+        self._run(x, self._weights.layers, cache.buffer, cache.length)
         cache.commit(tokens)
         return x
 

@@ -43,7 +43,7 @@ class Layout:
 def layout() -> Layout:
     """The layout on this processor, found by packing a known matrix."""
     plain = Layout(ROW_MULTIPLE, interleaved=False, kernel=False)
-    if not hasattr(torch.ops.aten, "_weight_int4pack_mm_for_cpu"):
+    if not hasattr(torch, "_weight_int4pack_mm_for_cpu"):
         return plain
     values = torch.arange(ROW_MULTIPLE * GROUP, dtype=torch.int32).view(ROW_MULTIPLE, GROUP)
     values = (values * 7 + values // 5) % 16
@@ -116,10 +116,7 @@ class Int4Linear:
         return y if self._bias is None else y.add_(self._bias)
 
     def _kernel(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(
-            x.to(torch.bfloat16), self._packed, GROUP, self._scale_zero
-        )
-        return y
+        return torch._weight_int4pack_mm_for_cpu(x.to(torch.bfloat16), self._packed, GROUP, self._scale_zero)
 
     def _unpacked(self, x: torch.Tensor) -> torch.Tensor:
         rows, columns = self._packed.shape[0], 2 * self._packed.shape[1]

@@ -85,8 +85,7 @@ class Int8Linear:
 
     def _as_stored(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         if x.shape[0] == 1:
-            one: torch.Tensor = torch.ops.aten._weight_int8pack_mm(x.to(torch.bfloat16), weight, self._scale_bf16)
-            return one.float()
+            return torch._weight_int8pack_mm(x.to(torch.bfloat16), weight, self._scale_bf16).float()
         y = torch.empty((x.shape[0], weight.shape[0]))
         rounded = EightBitRows.of(x)
         for rows in rows_at_a_time(weight.shape):

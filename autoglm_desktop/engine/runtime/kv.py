@@ -69,9 +69,10 @@ class KvCache:
         grown[:, :, : self.length] = self._buffer[:, :, : self.length]
         self._buffer = grown
 
-    def layer(self, index: int) -> torch.Tensor:
-        """[2 · kv_heads, capacity, head_dim]: keys of every head, then values. Valid until the next `reserve`."""
-        return self._buffer[index]
+    @property
+    def buffer(self) -> torch.Tensor:
+        """[layers, 2 · kv_heads, capacity, head_dim]: keys of every head, then values. Valid until the next growth."""
+        return self._buffer
 
     def commit(self, tokens: Sequence[int]) -> None:
         """Count `tokens`, whose keys and values have been written behind what was held."""

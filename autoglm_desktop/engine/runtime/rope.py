@@ -17,10 +17,17 @@ class RopeTable:
     def __init__(self, config: RopeConfig, device: torch.device | None = None) -> None:
         self._device = device
         self._frequencies, self._scale = frequencies(config)
+        self._latest: tuple[object, tuple[torch.Tensor, torch.Tensor]] | None = None
         self._tables: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def at(self, start: int, count: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
         """(cos, sin), each [count, 1, rotary_dim] of `dtype`, for positions start … start + count - 1."""
+        wanted = (start, count, dtype)
+        if self._latest is None or self._latest[0] != wanted:  # every layer asks for the same
+            self._latest = wanted, self._look_up(start, count, dtype)
+        return self._latest[1]
+
+    def _look_up(self, start: int, count: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
         table = self._tables.get(dtype)
         if table is None or table[0].shape[0] < start + count:
             positions = max(_FIRST_POSITIONS, 2 ** math.ceil(math.log2(start + count)))

@@ -34,7 +34,7 @@ from .weights import (
     master_weights,
 )
 
-_HEAD_PART_WEIGHTS = 1 << 24
+_HEAD_PART_WEIGHTS = 1 << 25
 
 
 def dense_weights(folder: Path, config: ModelConfig, dtype: torch.dtype, on_progress: Progress) -> Weights:
