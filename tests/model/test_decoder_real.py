@@ -37,6 +37,15 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).abs().max() / expected.abs().max())
 
 
+def mean_kl(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Kullback-Leibler divergence of `found` from `expected`, nats per token."""
+    return float(
+        torch.nn.functional.kl_div(
+            found.float().log_softmax(-1), expected.float().log_softmax(-1), reduction="batchmean", log_target=True
+        )
+    )
+
+
 def reference_logits(folder: Path, dtype: torch.dtype, tokens: list[int]) -> torch.Tensor:
     """What transformers gives after every token, float32 [n, vocab]."""
     model = reference_model(folder, dtype)
@@ -80,14 +89,15 @@ def test_logits_are_those_of_transformers_within_what_bf16_can_tell(folder: Path
 
 
 def test_one_token_at_a_time_is_the_same_as_all_at_once(folder: Path) -> None:
-    tokens = quality_sequences(folder)[0][:24]
-    for tier in Tier:
+    """In bf16 but for its rounding; in INT8 and INT4 prompts go through 8-bit activations and single tokens do not."""
+    tokens = quality_sequences(folder)[0][:48]
+    for tier, most_kl in ((Tier.FP16, 2e-3), (Tier.INT8, 3e-2), (Tier.INT4, 8e-2)):
         decoder = Decoder.load(folder, tier, on_progress=lambda _: None)
         cache = KvCache.create(decoder.config)
         decoder.forward(tokens[:12], cache)
         found = torch.stack([decoder.forward([token], cache) for token in tokens[12:]])
         expected = decoder.forward_all(tokens, KvCache.create(decoder.config))[12:]
-        assert relative_error(found, expected) < 6e-2, tier
+        assert mean_kl(found, expected) < most_kl, tier
 
 
 def test_quality_of_the_tiers(model_folder: Folders) -> None:
@@ -116,7 +126,4 @@ def test_a_switch_keeps_the_cache(model_folder: Folders) -> None:
         decoder.switch(tier, lambda _: None)
         cache.trim(len(tokens) - 1)
         found = decoder.forward(tokens[-1:], cache)
-        divergence = torch.nn.functional.kl_div(
-            found.log_softmax(-1), expected.log_softmax(-1), reduction="sum", log_target=True
-        )
-        assert float(divergence) < 0.5, tier
+        assert mean_kl(found[None], expected[None]) < 0.5, tier

@@ -74,7 +74,7 @@ def test_streamed_text_equals_the_decoding_of_all(shared_data_dir: Path, model_i
         detokenizer = Detokenizer(bundle)
         deltas = [detokenizer.feed(token) for token in tokens]
         joined = "".join(deltas) + detokenizer.finish()
-        assert joined == bundle.tokenizer.decode(tokens, skip_special_tokens=True)
+        assert joined == bundle.tokenizer.decode(tokens, skip_special_tokens=True).rstrip("\ufffd")
         if n < len(texts):
             assert joined == texts[n]
             assert "\ufffd" not in "".join(deltas)

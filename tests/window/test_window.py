@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +21,8 @@ from autoglm_desktop.ui.paths import DataPaths
 from tests.helpers.display import Application, application, until, virtual_display
 
 pytestmark = pytest.mark.window
+
+KILLS = 20
 
 if not (shutil.which("Xvfb") and shutil.which("xdotool") and shutil.which("openbox")):
     pytest.skip("needs Xvfb, openbox and xdotool", allow_module_level=True)
@@ -52,10 +53,8 @@ def test_a_signal_closes_it_in_order(display: str, tmp_path: Path, number: signa
 
 def test_a_second_start_wakes_the_first_and_ends(display: str, tmp_path: Path) -> None:
     with application(display, tmp_path) as first:
-        began_s = time.monotonic()
         second = Application(display, tmp_path)
         assert second.wait() == (0, "")
-        assert time.monotonic() - began_s < 20
         assert first.process.poll() is None
         assert len(first.windows()) == 1
         assert first.end()[0] == 0
@@ -126,10 +125,11 @@ def test_a_real_question_is_answered_and_nothing_is_left(display: str, tmp_path:
 
 @pytest.mark.model
 def test_a_killed_engine_costs_an_answer_never_the_window(display: str, tmp_path: Path, shared_data_dir: Path) -> None:
-    """kill -9 in mid-answer, three times: what had arrived is kept and marked, the next prompt is answered."""
+    """kill -9 in mid-answer, twenty times: what had arrived is kept and marked, the next prompt is answered."""
     _with_model(tmp_path, shared_data_dir, max_tokens=400)
     with application(display, tmp_path) as app:
-        for number in range(3):
+        for number in range(KILLS):
+            app.xdotool("windowfocus", "--sync", app.windows()[0], "key", "ctrl+n")
             _ask(app, "Write a long story about the sea, a thousand words.")
             _wait_for_answers(tmp_path, ["interrupted"] * number + ["streaming"], with_text=True)
             for child in app.children():
@@ -138,9 +138,9 @@ def test_a_killed_engine_costs_an_answer_never_the_window(display: str, tmp_path
             rows = _wait_for_answers(tmp_path, ["interrupted"] * (number + 1))
             assert rows[number][1]
         _ask(app, "Say yes.")
-        assert until(lambda: len(_answers(tmp_path)) == 4)
+        assert until(lambda: len(_answers(tmp_path)) == KILLS + 1)
         app.xdotool("key", "Escape")
-        assert until(lambda: _answers(tmp_path)[3][0] in ("complete", "interrupted"))
+        assert until(lambda: _answers(tmp_path)[KILLS][0] in ("complete", "interrupted"))
         assert app.end() == (0, "")
 
 
