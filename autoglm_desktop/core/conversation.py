@@ -54,7 +54,7 @@ class Node:
 
     @property
     def text(self) -> str:
-        return "".join(part.text for part in self.parts)
+        return self.message.text
 
     @property
     def message(self) -> Message:

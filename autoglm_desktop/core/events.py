@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from .errors import ErrorReport
+from .perception import ImageRead, ModalityStatus, SpeechHeard, Transcribed
 from .precision import Tier
 
 
@@ -139,6 +140,8 @@ class Failed:
 
 
 TurnEvent = PhaseChanged | TextDelta | ReasoningDelta | TierSwitched | Finished | Failed
+PerceptionEvent = PhaseChanged | ImageRead | SpeechHeard | Transcribed | Failed
+"""Of a look or a transcription; `Phase.LOADING` while the modality loads."""
 
 
 class EngineState(StrEnum):
@@ -161,4 +164,6 @@ class EngineStatus:
     memory: Memory | None = None
     error: ErrorReport | None = None
     """Why the last start or load failed, until the next success."""
+    modalities: tuple[ModalityStatus, ...] = ()
+    """Those that were loaded at some time in the life of the process."""
     kind: Literal["status"] = "status"

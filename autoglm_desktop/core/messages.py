@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from .perception import ImageReading
 from .precision import Tier
 
 
@@ -23,7 +24,23 @@ class TextPart:
     kind: Literal["text"] = "text"
 
 
-Part = TextPart
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image that is kept under the SHA-256 of its bytes (hex). Size in pixels, upright (EXIF rotation applied).
+
+    `reading` is what the engine read in it, once it did; `name` what the user called the file.
+    """
+
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    name: str = ""
+    reading: ImageReading | None = None
+    kind: Literal["image"] = "image"
+
+
+Part = TextPart | ImagePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ class Message:
     @property
     def text(self) -> str:
         """The text parts, joined."""
-        return "".join(part.text for part in self.parts)
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
     @staticmethod
     def of(role: Role, text: str, *, reasoning: str = "") -> Message:

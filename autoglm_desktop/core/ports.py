@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from .events import EngineStatus, TurnEvent
+from .events import EngineStatus, PerceptionEvent, TurnEvent
 from .messages import ModelRef, TurnRequest
+from .perception import LookRequest, Modality, TranscribeRequest
 from .precision import Tier
 
 TurnSink = Callable[[TurnEvent], None]
+PerceptionSink = Callable[[PerceptionEvent], None]
 StatusSink = Callable[[EngineStatus], None]
 
 
@@ -36,6 +38,19 @@ class Engine(Protocol):
 
     def unload(self) -> None:
         """Give all memory back once the current turn is over."""
+
+    def perceive(self, request: LookRequest | TranscribeRequest, sink: PerceptionSink) -> None:
+        """Queue a look at an image or a transcription behind the turns; loads the modality if need be.
+
+        The last event that `sink` gets is `ImageRead`, `Transcribed` or `Failed`, whatever happens. `cancel` ends it,
+        too: `Failed` with the code CANCELLED.
+        """
+
+    def load_modality(self, modality: Modality, model_folder: str | None = None) -> None:
+        """Load it ahead of its first use; `model_folder` for speech."""
+
+    def unload_modality(self, modality: Modality) -> None:
+        """Give its memory back as soon as nothing uses it. Not loaded: nothing happens."""
 
     def forget_sessions(self) -> None:
         """Drop every KV cache."""
