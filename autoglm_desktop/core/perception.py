@@ -58,7 +58,7 @@ class SpeechSegment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Speech as text; `language` is an ISO 639-1 code, `duration_s` of the audio, `seconds` what writing it down took."""
+    """Speech as text; `language` is an ISO 639-1 code, `duration_s` of the audio, `seconds` the time it took."""
 
     text: str
     language: str
