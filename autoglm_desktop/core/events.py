@@ -12,6 +12,7 @@ from typing import Literal
 from .errors import ErrorReport
 from .perception import ImageRead, ModalityStatus, SpeechHeard, Transcribed
 from .precision import Tier
+from .routing import AnsweredBy
 
 
 class Phase(StrEnum):
@@ -22,10 +23,14 @@ class Phase(StrEnum):
     """The engine process starts."""
     LOADING = "loading"
     """Weights are read (or packed for a tier for the first time); has a fraction."""
+    READING_IMAGE = "reading_image"
+    """Images of the prompt are read; the fraction counts them."""
     PREFILL = "prefill"
     """The prompt is read; has a fraction."""
     THINKING = "thinking"
     GENERATING = "generating"
+    ASKING_CLOUD = "asking_cloud"
+    """The request is on its way to the cloud endpoint."""
 
 
 class FinishReason(StrEnum):
@@ -70,6 +75,8 @@ class Usage:
     context_tokens: int
     """Length of the model's context."""
     memory: Memory
+    answered_by: AnsweredBy | None = None
+    """Set where the cloud answered or should have; then the other figures are the endpoint's, as far as it tells."""
 
     @property
     def prefill_tok_s(self) -> float:
@@ -98,6 +105,7 @@ class TextDelta:
     text: str
     """Whole characters only: a byte sequence that is not complete yet waits."""
     tokens: int = 1
+    """Decoded here for it: 0 for what comes from the cloud."""
     kind: Literal["text"] = "text"
 
 

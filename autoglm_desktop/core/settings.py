@@ -21,6 +21,8 @@ from .i18n import Text, msg
 from .precision import TierChoice
 
 DEFAULT_MODEL_ID = "qwen2.5-coder-0.5b-instruct"
+SPEECH_MODEL_ID = "faster-whisper-base"
+"""The model of the catalogue that writes down speech."""
 
 DEFAULT_SYSTEM_PROMPT = (
     "你是 AutoGLM-Phone-9B，一个为移动端设计的多模态大语言模型，能够理解文本、图像和语音，并以低功耗在本机运行。"
@@ -66,6 +68,22 @@ class Settings(BaseModel):
     phone_plugged: bool = False
     phone_ambient_c: float = Field(25.0, ge=-20.0, le=50.0)
     phone_screen: float | None = Field(None, ge=0.0, le=1.0, description="brightness; null: the profile's")
+
+    cloud_mode: Literal["off", "when_needed", "always"] = "off"
+    cloud_url: str = Field("", max_length=2000, description="base address of an OpenAI-compatible service")
+    cloud_model: str = Field("", max_length=200)
+    cloud_images: bool = Field(False, description="the endpoint sees images, and they may be sent")
+    cloud_allow_http: bool = Field(False, description="without encryption, to this machine and private networks only")
+    cloud_consents: tuple[str, ...] = Field((), description="addresses that the user agreed to send to")
+
+    service_enabled: bool = Field(False, description="the window serves its assistant over HTTP")
+    service_host: str = Field("127.0.0.1", min_length=1, max_length=255)
+    service_port: int = Field(8000, ge=0, le=65_535, description="0: any free one")
+    service_max_waiting: int = Field(16, ge=0, le=1000, description="further requests are refused (429)")
+    service_request_timeout_s: float = Field(600.0, ge=1.0, le=86_400.0)
+    service_max_body_bytes: int = Field(64 << 20, ge=1 << 10, le=1 << 30)
+    service_allowed_hosts: tuple[str, ...] = Field((), description="further names that clients may call it by")
+    service_cors_origins: tuple[str, ...] = Field((), description="web pages that may use it, e.g. https://a.example")
 
     @property
     def unknown_keys(self) -> tuple[str, ...]:
