@@ -113,6 +113,8 @@ def phase_words(phase: Phase) -> str | None:
             return tr("Reading the prompt…")
         case Phase.THINKING:
             return tr("Thinking…")
+        case Phase.ASKING_CLOUD:
+            return tr("Asking the cloud…")
         case Phase.GENERATING:
             return None
 

@@ -33,6 +33,11 @@ class ErrorCode(StrEnum):
     BAD_INPUT = "bad_input"
     BUSY = "busy"
     CANCELLED = "cancelled"
+    CLOUD_UNREACHABLE = "cloud_unreachable"
+    CLOUD_KEY_REFUSED = "cloud_key_refused"
+    CLOUD_BUSY = "cloud_busy"
+    CLOUD_FAILED = "cloud_failed"
+    NO_KEYRING = "no_keyring"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def phase_words(row: Row) -> str:
         Phase.STARTING: tr("Starting the engine"),
         Phase.LOADING: tr("Loading the model"),
         Phase.PREFILL: tr("Reading the prompt"),
+        Phase.ASKING_CLOUD: tr("Asking the cloud"),
     }.get(row.phase or Phase.GENERATING, tr("Waiting for the engine"))
 
 
