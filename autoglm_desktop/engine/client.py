@@ -9,7 +9,8 @@ from functools import partial
 
 from autoglm_desktop.core.events import EngineStatus
 from autoglm_desktop.core.messages import ModelRef, TurnRequest
-from autoglm_desktop.core.ports import StatusSink, TurnSink
+from autoglm_desktop.core.perception import LookRequest, Modality, TranscribeRequest
+from autoglm_desktop.core.ports import PerceptionSink, StatusSink, TurnSink
 from autoglm_desktop.core.precision import Tier
 
 from . import reports
@@ -51,6 +52,16 @@ class EngineClient:
 
     def unload(self) -> None:
         self._post(self._dispatcher.unload)
+
+    def perceive(self, request: LookRequest | TranscribeRequest, sink: PerceptionSink) -> None:
+        if not self._lane.post(partial(self._dispatcher.perceive, request, sink)):
+            guarded(sink, reports.closed(request.turn_id))
+
+    def load_modality(self, modality: Modality, model_folder: str | None = None) -> None:
+        self._post(partial(self._dispatcher.load_modality, modality, model_folder))
+
+    def unload_modality(self, modality: Modality) -> None:
+        self._post(partial(self._dispatcher.unload_modality, modality))
 
     def forget_sessions(self) -> None:
         self._post(self._dispatcher.forget_sessions)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.events import (
@@ -16,12 +17,14 @@ from autoglm_desktop.core.events import (
     EngineStatus,
     Failed,
     Finished,
+    PerceptionEvent,
     Phase,
     PhaseChanged,
     TurnEvent,
 )
 from autoglm_desktop.core.messages import ModelRef, TurnRequest
-from autoglm_desktop.core.ports import TurnSink
+from autoglm_desktop.core.perception import ImageRead, LookRequest, Modality, Transcribed, TranscribeRequest
+from autoglm_desktop.core.ports import PerceptionSink, TurnSink
 from autoglm_desktop.core.precision import Tier
 
 from . import reports
@@ -31,16 +34,20 @@ from .protocol import (
     ChildEvent,
     Command,
     ForgetSessions,
+    LoadModality,
+    Perceive,
     Pong,
     Preload,
     ProtocolError,
     Refused,
     SetTier,
     Submit,
+    UnloadModality,
 )
 from .status import StatusBoard, guarded
 
 _LOG = logging.getLogger(__name__)
+_Last = Finished | Failed | ImageRead | Transcribed
 CANCEL_GRACE_S = 10.0
 """A child that does not stop a turn for so long hangs, and is killed: a step of the model takes far less."""
 
@@ -57,11 +64,23 @@ class EngineOptions:
 
 @dataclass(slots=True)
 class _Turn:
-    request: TurnRequest
-    sink: TurnSink
+    """An answer, or a look or transcription that waits in line with the answers."""
+
+    request: TurnRequest | LookRequest | TranscribeRequest
+    sink: Callable[[Any], None]
+    """A TurnSink or a PerceptionSink, as the request is."""
     begun: bool = False
     """The child reads the prompt or is further; before that, the turn can be ended here."""
     kill_at_s: float | None = None
+
+    def command(self) -> Command:
+        return Submit(self.request) if isinstance(self.request, TurnRequest) else Perceive(self.request)
+
+    def cancelled(self) -> Finished | Failed:
+        """The last event when it is stopped before it began."""
+        if isinstance(self.request, TurnRequest):
+            return reports.cancelled_before_begin(self.request)
+        return reports.perception_cancelled(self.request)
 
 
 class Dispatcher:
@@ -88,12 +107,17 @@ class Dispatcher:
     # -- what the application asks
 
     def submit(self, request: TurnRequest, sink: TurnSink) -> None:
-        turn = _Turn(request, sink)
+        self._enqueue(_Turn(request, sink))
+
+    def perceive(self, request: LookRequest | TranscribeRequest, sink: PerceptionSink) -> None:
+        self._enqueue(_Turn(request, sink))
+
+    def _enqueue(self, turn: _Turn) -> None:
         self._queue.append(turn)
         if self._active is None:
             self._next_turn()
         else:
-            guarded(sink, PhaseChanged(request.turn_id, Phase.QUEUED))
+            guarded(turn.sink, PhaseChanged(turn.request.turn_id, Phase.QUEUED))
 
     def cancel(self, turn_id: str) -> None:
         turn = self._active
@@ -102,21 +126,30 @@ class Dispatcher:
             if turn.begun:
                 turn.kill_at_s = turn.kill_at_s or time.monotonic() + CANCEL_GRACE_S
             else:
-                self._end_turn(reports.cancelled_before_begin(turn.request))
+                self._end_turn(turn.cancelled())
             return
         for waiting in [t for t in self._queue if t.request.turn_id == turn_id]:
             self._queue.remove(waiting)
-            guarded(waiting.sink, reports.cancelled_before_begin(waiting.request))
+            guarded(waiting.sink, waiting.cancelled())
 
     def set_tier(self, tier: Tier) -> None:
         for turn in self._queue:  # else the next one would switch back to what was right when it was asked
-            turn.request = replace(turn.request, tier=tier)
+            if isinstance(turn.request, TurnRequest):
+                turn.request = replace(turn.request, tier=tier)
         self._send(SetTier(tier))
 
     def preload(self, model: ModelRef, tier: Tier) -> None:
         self._used_s = time.monotonic()
         if self._start() is None:
             self._send(Preload(model, tier))
+
+    def load_modality(self, modality: Modality, model_folder: str | None) -> None:
+        self._used_s = time.monotonic()
+        if self._start() is None:
+            self._send(LoadModality(modality, model_folder))
+
+    def unload_modality(self, modality: Modality) -> None:
+        self._send(UnloadModality(modality))
 
     def unload(self) -> None:
         if self._active is None:
@@ -170,12 +203,12 @@ class Dispatcher:
             turn = self._active = self._queue.popleft()
             if self._connection is None:
                 guarded(turn.sink, PhaseChanged(turn.request.turn_id, Phase.STARTING))
-            failure = self._start() or self._send(Submit(turn.request))
+            failure = self._start() or self._send(turn.command())
             if failure is not None:
                 self._active = None
                 guarded(turn.sink, Failed(turn.request.turn_id, failure))
 
-    def _end_turn(self, last: Finished | Failed) -> None:
+    def _end_turn(self, last: _Last) -> None:
         turn, self._active = self._active, None
         self._used_s = time.monotonic()
         if turn is not None:
@@ -253,11 +286,11 @@ class Dispatcher:
             turn.kill_at_s = turn.kill_at_s and time.monotonic() + CANCEL_GRACE_S  # it is slow, but it does not hang
             guarded(turn.sink, PhaseChanged(turn.request.turn_id, Phase.LOADING, status.load_fraction))
 
-    def _on_turn_event(self, event: TurnEvent) -> None:
+    def _on_turn_event(self, event: TurnEvent | PerceptionEvent) -> None:
         turn = self._active
         if turn is None or event.turn_id != turn.request.turn_id:
             return  # of a turn that was ended here
-        if isinstance(event, Finished | Failed):
+        if isinstance(event, _Last):
             self._end_turn(event)
         else:
             turn.begun = True

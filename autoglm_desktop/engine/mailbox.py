@@ -8,7 +8,7 @@ from collections import deque
 
 from autoglm_desktop.core.precision import Tier
 
-from .protocol import Cancel, Command, SetTier, Submit
+from .protocol import Cancel, Command, Perceive, SetTier, Submit
 
 
 class Mailbox:
@@ -53,7 +53,7 @@ class Mailbox:
 
     def _forget_old_cancels(self, taken: Command) -> None:
         """A cancel that came too late must not be kept for ever."""
-        waiting = {c.request.turn_id for c, _ in self._commands if isinstance(c, Submit)}
-        if isinstance(taken, Submit):
+        waiting = {c.request.turn_id for c, _ in self._commands if isinstance(c, Submit | Perceive)}
+        if isinstance(taken, Submit | Perceive):
             waiting.add(taken.request.turn_id)
         self._cancelled &= waiting

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from autoglm_desktop.core.events import EngineStatus, TurnEvent
+from autoglm_desktop.core.events import EngineStatus, PerceptionEvent, TurnEvent
 from autoglm_desktop.core.messages import ModelRef, TurnRequest
+from autoglm_desktop.core.perception import LookRequest, Modality, TranscribeRequest
 from autoglm_desktop.core.precision import Tier
 
 if TYPE_CHECKING:
@@ -53,6 +54,25 @@ class Preload:
 
 
 @dataclass(frozen=True, slots=True)
+class Perceive:
+    request: LookRequest | TranscribeRequest
+    kind: Literal["perceive"] = "perceive"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModality:
+    modality: Modality
+    model_folder: str | None = None
+    kind: Literal["load_modality"] = "load_modality"
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadModality:
+    modality: Modality
+    kind: Literal["unload_modality"] = "unload_modality"
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetSessions:
     kind: Literal["forget_sessions"] = "forget_sessions"
 
@@ -79,8 +99,8 @@ class Refused:
     kind: Literal["refused"] = "refused"
 
 
-Command = Submit | Cancel | SetTier | Preload | ForgetSessions | Ping
-ChildEvent = TurnEvent | EngineStatus | Pong | Refused
+Command = Submit | Cancel | SetTier | Preload | Perceive | LoadModality | UnloadModality | ForgetSessions | Ping
+ChildEvent = TurnEvent | PerceptionEvent | EngineStatus | Pong | Refused
 
 
 def encode_command(command: Command) -> bytes:

@@ -9,6 +9,11 @@ from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.events import Failed, Finished, FinishReason, Memory, Usage
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.messages import TurnRequest
+from autoglm_desktop.core.perception import LookRequest, TranscribeRequest
+
+CANCELLED = ErrorReport(
+    ErrorCode.CANCELLED, msg("Stopped before it was complete."), msg("Start it again when you like.")
+)
 
 
 def closed(turn_id: str) -> Failed:
@@ -28,6 +33,11 @@ def cancelled_before_begin(request: TurnRequest) -> Finished:
     seed = request.sampling.seed or 0
     nothing = Usage(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, request.tier, seed, 0, Memory(0, 0, 0))
     return Finished(request.turn_id, FinishReason.CANCELLED, nothing)
+
+
+def perception_cancelled(request: LookRequest | TranscribeRequest) -> Failed:
+    """A look or a transcription that the user stopped."""
+    return Failed(request.turn_id, CANCELLED)
 
 
 def not_started(error: OSError) -> ErrorReport:

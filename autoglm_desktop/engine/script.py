@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.messages import TurnRequest
+from autoglm_desktop.core.perception import ImageReading, LookRequest, TranscribeRequest, Transcript
 
 _PIECES = re.compile(r"\s+|[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+")
 
@@ -61,6 +62,21 @@ class Reply:
     error: ErrorReport | None = None
     load_error: ErrorReport | None = None
     load_steps: tuple[float, ...] = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """What the script reads in images and hears in recordings. A report fails the request.
+
+    `hold` stops before the result. `load_error` is that of either modality. `bytes_held` is told of a loaded one.
+    """
+
+    read: Callable[[LookRequest], ImageReading | ErrorReport] | None = None
+    hear: Callable[[TranscribeRequest], Transcript | ErrorReport] | None = None
+    hold: Hold | None = None
+    load_error: ErrorReport | None = None
+    load_steps: tuple[float, ...] = (0.0, 1.0)
+    bytes_held: int = 0
 
 
 Script = Sequence[Reply] | Callable[[TurnRequest], Reply]

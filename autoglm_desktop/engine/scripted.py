@@ -29,17 +29,19 @@ from autoglm_desktop.core.events import (
     Usage,
 )
 from autoglm_desktop.core.messages import ModelRef, TurnRequest
-from autoglm_desktop.core.ports import StatusSink, TurnSink
+from autoglm_desktop.core.perception import LookRequest, Modality, TranscribeRequest
+from autoglm_desktop.core.ports import PerceptionSink, StatusSink, TurnSink
 from autoglm_desktop.core.precision import Tier
 
 from . import reports
 from .lane import Lane
 from .prefix import common_prefix
-from .script import Hold, Reply, Script, pieces
+from .script import Hold, Reply, Script, Senses, pieces
+from .scripted_senses import SensesPlayer
 from .status import StatusBoard, guarded
 from .stops import StopScanner
 
-__all__ = ["Hold", "Reply", "Script", "ScriptedEngine"]
+__all__ = ["Hold", "Reply", "Script", "ScriptedEngine", "Senses"]
 
 CONTEXT_TOKENS = 32_768
 _CLOSE_S = 5.0
@@ -63,9 +65,12 @@ class _Counts:
 class ScriptedEngine:
     """`core.ports.Engine` that plays `script`: replies in order, the last one again and again, or a function."""
 
-    def __init__(self, script: Script, *, memory: Memory | None = None) -> None:
+    def __init__(self, script: Script, *, memory: Memory | None = None, senses: Senses | None = None) -> None:
         self.requests: list[TurnRequest] = []
         """What was asked, in order."""
+        self.perceptions: list[LookRequest | TranscribeRequest] = []
+        """What was to be read or heard, in order."""
+        self._senses = SensesPlayer(senses or Senses())
         self._script = script
         self._memory = memory or Memory(0, 0, 0)
         self._board = StatusBoard()
@@ -104,6 +109,16 @@ class ScriptedEngine:
     def unload(self) -> None:
         self._lane.post(self._unload)
 
+    def perceive(self, request: LookRequest | TranscribeRequest, sink: PerceptionSink) -> None:
+        if not self._lane.post(partial(self._perceive, request, sink)):
+            guarded(sink, reports.closed(request.turn_id))
+
+    def load_modality(self, modality: Modality, model_folder: str | None = None) -> None:  # noqa: ARG002 - the port's
+        self._lane.post(partial(self._load_modality, modality))
+
+    def unload_modality(self, modality: Modality) -> None:
+        self._lane.post(partial(self._unload_modality, modality))
+
     def forget_sessions(self) -> None:
         self._lane.post(self._forget)
 
@@ -131,6 +146,23 @@ class ScriptedEngine:
         self._cancelled.discard(request.turn_id)
         self._tell(EngineState.READY if self._loaded else EngineState.STOPPED, error=reply.load_error)
         emit(last)
+
+    def _perceive(self, request: LookRequest | TranscribeRequest, sink: PerceptionSink) -> None:
+        self.perceptions.append(request)
+        self._holding = self._senses.hold
+        last = self._senses.play(request, partial(guarded, sink), lambda: self._ended(request.turn_id))
+        self._holding = None
+        self._cancelled.discard(request.turn_id)
+        self._tell(EngineState.READY)
+        guarded(sink, reports.closed(request.turn_id) if self._closing else last)
+
+    def _load_modality(self, modality: Modality) -> None:
+        error = self._senses.load(modality, lambda _fraction: None)
+        self._tell(EngineState.READY, error=error)
+
+    def _unload_modality(self, modality: Modality) -> None:
+        self._senses.unload(modality)
+        self._tell(EngineState.READY if self._loaded or self._senses.any_loaded else EngineState.STOPPED)
 
     def _next_reply(self, request: TurnRequest) -> Reply:
         if callable(self._script):
@@ -253,11 +285,15 @@ class ScriptedEngine:
 
     def _unload(self) -> None:
         self._loaded = None
+        self._senses.forget()
         self._forget()
         self._tell(EngineState.STOPPED)
 
     def _over(self, request: TurnRequest) -> bool:
-        return self._closing or request.turn_id in self._cancelled
+        return self._ended(request.turn_id)
+
+    def _ended(self, turn_id: str) -> bool:
+        return self._closing or turn_id in self._cancelled
 
     def _look(self) -> None:
         if (holding := self._holding) is not None:
@@ -265,8 +301,8 @@ class ScriptedEngine:
 
     def _tell(self, state: EngineState, *, error: ErrorReport | None = None) -> None:
         model_id, tier = self._loaded or (None, None)
-        memory = self._memory if self._loaded else None
-        self._board.post(EngineStatus(state, model_id, tier, None, memory, error))
+        memory = self._memory if self._loaded or self._senses.any_loaded else None
+        self._board.post(EngineStatus(state, model_id, tier, None, memory, error, self._senses.statuses))
 
     def _usage(self, request: TurnRequest, counts: _Counts) -> Usage:
         now_s = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from autoglm_desktop.core.errors import ErrorReport
+from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
     EngineState,
     EngineStatus,
@@ -13,12 +13,25 @@ from autoglm_desktop.core.events import (
     Finished,
     FinishReason,
     Memory,
+    PerceptionEvent,
     TextDelta,
     TurnEvent,
     Usage,
 )
+from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef, TurnRequest
-from autoglm_desktop.core.ports import StatusSink, TurnSink
+from autoglm_desktop.core.perception import (
+    ImageRead,
+    ImageReading,
+    LookRequest,
+    Modality,
+    SpeechHeard,
+    SpeechSegment,
+    Transcribed,
+    TranscribeRequest,
+    Transcript,
+)
+from autoglm_desktop.core.ports import PerceptionSink, StatusSink, TurnSink
 from autoglm_desktop.core.precision import Tier
 
 
@@ -49,6 +62,30 @@ class ManualTurn:
 
 
 @dataclass(slots=True)
+class ManualPerception:
+    """A look or a transcription that was asked for; the test plays the engine's part."""
+
+    request: LookRequest | TranscribeRequest
+    sink: PerceptionSink
+
+    def event(self, make: Callable[[str], PerceptionEvent]) -> None:
+        self.sink(make(self.request.turn_id))
+
+    def read(self, reading: ImageReading, *, load_s: float = 0.0) -> None:
+        self.sink(ImageRead(self.request.turn_id, reading, load_s))
+
+    def hear(self, *segments: SpeechSegment) -> None:
+        for segment in segments:
+            self.sink(SpeechHeard(self.request.turn_id, segment))
+
+    def transcribed(self, transcript: Transcript, *, load_s: float = 0.0) -> None:
+        self.sink(Transcribed(self.request.turn_id, transcript, load_s))
+
+    def fail(self, error: ErrorReport) -> None:
+        self.sink(Failed(self.request.turn_id, error))
+
+
+@dataclass(slots=True)
 class ManualEngine:
     """Implements `core.ports.Engine`. `cancel` answers at once with what an engine answers."""
 
@@ -59,6 +96,10 @@ class ManualEngine:
     """Names of the methods that drop something: unload, forget_sessions, close."""
     watchers: list[StatusSink] = field(default_factory=list)
     open_turns: dict[str, ManualTurn] = field(default_factory=dict)
+    perceptions: list[ManualPerception] = field(default_factory=list)
+    modalities: list[tuple[str, Modality]] = field(default_factory=list)
+    """("load" or "unload", which), in order."""
+    open_perceptions: dict[str, ManualPerception] = field(default_factory=dict)
 
     @property
     def last(self) -> ManualTurn:
@@ -73,6 +114,9 @@ class ManualEngine:
         turn = self.open_turns.get(turn_id)
         if turn is not None:
             turn.finish(FinishReason.CANCELLED)
+        perception = self.open_perceptions.get(turn_id)
+        if perception is not None:
+            perception.fail(ErrorReport(ErrorCode.CANCELLED, msg("Stopped."), msg("Start it again.")))
 
     def set_tier(self, tier: Tier) -> None:
         self.tiers.append(tier)
@@ -82,6 +126,17 @@ class ManualEngine:
 
     def unload(self) -> None:
         self.calls.append("unload")
+
+    def perceive(self, request: LookRequest | TranscribeRequest, sink: PerceptionSink) -> None:
+        perception = ManualPerception(request, self._ending_perception(request.turn_id, sink))
+        self.perceptions.append(perception)
+        self.open_perceptions[request.turn_id] = perception
+
+    def load_modality(self, modality: Modality, model_folder: str | None = None) -> None:
+        self.modalities.append(("load", modality))
+
+    def unload_modality(self, modality: Modality) -> None:
+        self.modalities.append(("unload", modality))
 
     def forget_sessions(self) -> None:
         self.calls.append("forget_sessions")
@@ -100,6 +155,14 @@ class ManualEngine:
         def take(event: TurnEvent) -> None:
             if isinstance(event, Finished | Failed):
                 self.open_turns.pop(turn_id, None)
+            sink(event)
+
+        return take
+
+    def _ending_perception(self, turn_id: str, sink: PerceptionSink) -> PerceptionSink:
+        def take(event: PerceptionEvent) -> None:
+            if isinstance(event, ImageRead | Transcribed | Failed):
+                self.open_perceptions.pop(turn_id, None)
             sink(event)
 
         return take
