@@ -106,7 +106,15 @@ def test_the_field_grows_to_eight_lines(qtbot: QtBot, composer: Composer) -> Non
 
 
 def test_what_has_no_function_yet_says_why(composer: Composer) -> None:
-    for button in (composer.attach, composer.camera, composer.screenshot, composer.microphone):
-        assert not button.isEnabled()
-        assert "later version" in button.toolTip()
+    assert not composer.microphone.isEnabled()
+    assert "later version" in composer.microphone.toolTip()
+    assert composer.microphone.accessibleName()
+
+
+def test_images_can_be_attached_to_a_text_only_model_which_says_what_it_is_told(composer: Composer) -> None:
+    for button in (composer.attach, composer.camera, composer.screenshot):
+        assert button.isEnabled()
         assert button.accessibleName()
+        assert "does not see images" in button.toolTip()
+    composer.show_model(sees=True)
+    assert "does not see images" not in composer.attach.toolTip()

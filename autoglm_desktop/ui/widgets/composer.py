@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QInputMethodEvent, QKeyEvent, QTextCursor
+from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QInputMethodEvent, QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout
 
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
+from autoglm_desktop.ui.images.sources import carries
+from autoglm_desktop.ui.images.strip import AttachmentStrip
 from autoglm_desktop.ui.style import Theme, ink_on
 
-from .parts import Panel, describe, paint_icon, restyle, tool_button
+from .parts import Panel, describe, paint_icon, restyle, shortcut_name, tool_button
 
 _MAX_LINES = 8
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -22,6 +24,8 @@ class PromptEdit(QPlainTextEdit):
     send_pressed = Signal()
     recall_pressed = Signal()
     focus_changed = Signal(bool)
+    offered = Signal(object)
+    """Pasted `QMimeData` with images or files in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,9 +71,21 @@ class PromptEdit(QPlainTextEdit):
         super().focusOutEvent(event)
         self.focus_changed.emit(False)
 
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return carries(source) or super().canInsertFromMimeData(source)
+
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Paste as plain text, without the object replacement characters that web pages leave behind."""
-        self.insertPlainText(source.text().replace("\ufffc", ""))
+        if carries(source):
+            self.offered.emit(source)
+        else:
+            self.insertPlainText(source.text().replace("\ufffc", ""))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if carries(event.mimeData()):
+            event.ignore()  # the window takes it, wherever it is dropped
+        else:
+            super().dragEnterEvent(event)
 
     def _sends(self, modifiers: Qt.KeyboardModifier) -> bool:
         if modifiers & Qt.KeyboardModifier.ShiftModifier:
@@ -90,11 +106,14 @@ class Composer(Panel):
         super().__init__(look)
         self.setObjectName("composer")
         self.edit = PromptEdit()
-        self.attach, self.camera, self.screenshot, self.microphone = (tool_button(enabled=False) for _ in range(4))
+        self.strip = AttachmentStrip(look)
+        self.attach, self.camera, self.screenshot = tool_button(), tool_button(), tool_button()
+        self.microphone = tool_button(enabled=False)
         self.think, self.send = tool_button(checkable=True), tool_button()
         self.last_prompt = ""
         self._busy = self._stopping = False
         self._blocked = ""
+        self._images, self._waiting, self._sees = 0, False, False
         self._temporary = False
         self._lay_out()
         self._connect()
@@ -124,10 +143,25 @@ class Composer(Panel):
         self._temporary = temporary
         self.retranslate()
 
+    def show_images(self, *, count: int, waiting: bool) -> None:
+        """How many images the message has; while one is `waiting` to be taken in, nothing can be sent."""
+        self._images, self._waiting = count, waiting
+        self._update_send()
+
+    def show_model(self, *, sees: bool) -> None:
+        """Whether the model sees images itself."""
+        self._sees = sees
+        self.strip.show_model(sees=sees)
+        self.retranslate()
+
     def submit(self) -> None:
-        """Send what is written, if anything and if that is possible now."""
-        if self.text() and not self._busy and not self._blocked:
+        """Send what is written or attached, if anything and if that is possible now."""
+        if self._ready and not self._busy:
             self.submitted.emit(self.text())
+
+    @property
+    def _ready(self) -> bool:
+        return bool(self.text() or self._images) and not (self._blocked or self._waiting)
 
     def retranslate(self) -> None:
         temporary = tr("Temporary chat: nothing is written to disk…")
@@ -135,14 +169,16 @@ class Composer(Panel):
         describe(
             self.edit, tr("Message"), tr("Enter sends, Shift+Enter breaks the line, ↑ brings the last message back")
         )
-        images = tr("Images come with a later version.")
-        for button, name, reason in (
-            (self.attach, tr("Attach a file"), images),
-            (self.camera, tr("Camera"), images),
-            (self.screenshot, tr("Screenshot"), images),
-            (self.microphone, tr("Microphone"), tr("Voice comes with a later version (hold Ctrl+Space to talk).")),
+        told = tr("This model does not see images: it is told the text and the labels that are read in them.")
+        for button, name, key in (
+            (self.attach, tr("Attach images"), "Ctrl+U"),
+            (self.camera, tr("Take a photo"), "Ctrl+Shift+P"),
+            (self.screenshot, tr("Take a screenshot of a region"), "Ctrl+Shift+S"),
         ):
-            describe(button, name, tr("{name}: {reason}", name=name, reason=reason))
+            words = f"{name} ({shortcut_name(key)})"
+            describe(button, name, words if self._sees else f"{words}\n{told}")
+        voice = tr("Voice comes with a later version (hold Ctrl+Space to talk).")
+        describe(self.microphone, tr("Microphone"), tr("{name}: {reason}", name=tr("Microphone"), reason=voice))
         self.think.setText(tr("Think"))
         describe(self.think, tr("Think"), tr("Let the model reason before it answers (Ctrl+T)"))
         self._update_send()
@@ -163,20 +199,21 @@ class Composer(Panel):
         theme = self.look.theme
         self.send.setProperty("stops", self._busy)
         restyle(self.send)
-        ready = bool(self.text()) and not self._blocked
-        self.send.setEnabled(not self._stopping if self._busy else ready)
+        self.send.setEnabled(not self._stopping if self._busy else self._ready)
         fill = theme.hot if self._busy else theme.accent
         name = "stop-fill" if self._busy else "arrow-up-bold"
         paint_icon(self.send, name, theme, ink_on(fill))
         if self._busy:
             describe(self.send, tr("Stopping…") if self._stopping else tr("Stop"), tr("Stop the answer (Esc)"))
         else:
-            describe(self.send, tr("Send"), self._blocked or tr("Send the message (Enter)"))
+            wait = tr("An image is still being taken in.") if self._waiting else ""
+            describe(self.send, tr("Send"), self._blocked or wait or tr("Send the message (Enter)"))
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 10)
         column.setSpacing(8)
+        column.addWidget(self.strip)
         column.addWidget(self.edit)
         row = QHBoxLayout()
         row.setSpacing(6)

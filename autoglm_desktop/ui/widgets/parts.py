@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QKeySequence
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from autoglm_desktop.ui.appearance import Appearance, figures_font
@@ -78,6 +78,11 @@ def describe(widget: QWidget, name: str, tip: str | None = None) -> None:
     widget.setToolTip(tip or name)
     if tip:
         widget.setAccessibleDescription(tip)
+
+
+def shortcut_name(sequence: str) -> str:
+    """A shortcut (``Ctrl+U``) as this platform writes it."""
+    return QKeySequence(sequence).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def paint_icon(button: QToolButton, name: str, theme: Theme, color: str | None = None) -> None:

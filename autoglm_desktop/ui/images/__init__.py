@@ -1,0 +1,1 @@
+"""Images in the window: taken in, shown, looked at."""
