@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 _WINDOW_OPTIONS = ("--model", "--lang", "--data-dir", "--log-level")
 """What the window understands; each takes a value."""
@@ -19,7 +20,9 @@ def wants_window(argv: Sequence[str]) -> bool:
     rest = list(argv)
     while rest:
         name, sign, _ = rest.pop(0).partition("=")
-        if name not in _WINDOW_OPTIONS:
+        if name == "--kiosk" and (sign or not rest or rest[0].startswith("-")):
+            continue
+        if name not in (*_WINDOW_OPTIONS, "--kiosk"):
             return False
         if not sign and rest:
             rest.pop(0)
@@ -33,11 +36,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         from autoglm_desktop import app
 
         if app.has_display():
-            return app.run_window(arguments)
+            return _run_kiosk(arguments) if _names_kiosk(arguments) else app.run_window(arguments)
+        if _names_kiosk(arguments):
+            print("autoglm-desktop: the kiosk needs a display, and none was found.", file=sys.stderr)
+            return 1
         arguments = ["chat", *arguments, *_without_display()]
     from autoglm_desktop import cli
 
     return cli.main(arguments)
+
+
+def _names_kiosk(arguments: Sequence[str]) -> bool:
+    return any(argument.partition("=")[0] == "--kiosk" for argument in arguments)
+
+
+def _run_kiosk(arguments: Sequence[str]) -> int:
+    from autoglm_desktop import app, app_kiosk
+
+    parsed = app.parse(arguments)
+    return app_kiosk.run_kiosk(parsed, Path(parsed.kiosk) if parsed.kiosk else None)
 
 
 def _without_display() -> list[str]:

@@ -35,8 +35,6 @@ from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.paths import DataPaths
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
-
     from autoglm_desktop.ui.shell import Shell
 
 log = logging.getLogger(__name__)
@@ -52,6 +50,8 @@ class Arguments:
     model_id: str | None = None
     language: str | None = None
     log_level: str = "INFO"
+    kiosk: str | None = None
+    """The kiosk's configuration file; empty: the one of the data folder; None: no kiosk."""
 
     def overrides(self) -> dict[str, str]:
         """The settings that the command line names."""
@@ -66,8 +66,10 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--lang", choices=("zh_CN", "en"))
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--log-level", default="INFO", type=str.upper, choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument("--kiosk", nargs="?", const="", metavar="FILE")
     found = parser.parse_args(list(argv))
-    return Arguments(found.data_dir or assets.default_data_dir(), found.model, found.lang, found.log_level)
+    data_dir = found.data_dir or assets.default_data_dir()
+    return Arguments(data_dir, found.model, found.lang, found.log_level, found.kiosk)
 
 
 def has_display() -> bool:
@@ -91,11 +93,11 @@ def run_window(argv: Sequence[str] = (), *, on_shown: Callable[[Shell], None] | 
     logging.getLogger().addHandler(logging.NullHandler())  # until the log is open nothing goes to stderr
     try:
         with ExitStack() as closing:
-            lock = _take_lock(arguments.data_dir)
+            lock = take_lock(arguments.data_dir)
             if lock is None:
                 return _wake_first(arguments.data_dir)
             closing.callback(lock.release)
-            _start_log(arguments)
+            start_log(arguments)
             return _run(arguments, closing, on_shown)
     except AppError as error:
         log.exception("the window could not start")
@@ -111,12 +113,12 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     paths = DataPaths(arguments.data_dir)
     stored, notices = load_settings(paths.settings)
     settings = stored.model_copy(update=arguments.overrides())
-    engine = EngineClient(_options(settings, paths))
+    engine = EngineClient(engine_options(settings, paths))
     closing.callback(engine.close)
     library = ModelLibrary(arguments.data_dir)
     energy = EnergyService(settings=settings, own_phones=paths.phones)
     closing.callback(energy.close)
-    _begin_to_load(engine, library, energy, settings)
+    begin_to_load(engine, library, energy, settings)
     store, told = _open_store(paths)
     closing.callback(store.close)
     assistant = Assistant(
@@ -140,11 +142,11 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     gc.freeze()  # a full collection while an answer streams passes over what the start made: 20 ms, not 50
     if on_shown is not None:
         on_shown(shell)
-    with _signals_close(application):
+    with signals_close(application.closeAllWindows):
         return application.exec()
 
 
-def _take_lock(data_dir: Path) -> FileLock | None:
+def take_lock(data_dir: Path) -> FileLock | None:
     """The lock of this folder's window, or None when another holds it. The kernel frees it after a crash."""
     lock = FileLock(data_dir / "window.lock")
     try:
@@ -176,7 +178,7 @@ def _wake_first(data_dir: Path) -> int:
     return 1
 
 
-def _start_log(arguments: Arguments) -> None:
+def start_log(arguments: Arguments) -> None:
     path = DataPaths(arguments.data_dir).log
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -190,16 +192,16 @@ def _start_log(arguments: Arguments) -> None:
     log.info("window starts, data folder %s", arguments.data_dir)
 
 
-def _options(settings: Settings, paths: DataPaths) -> EngineOptions:
+def engine_options(settings: Settings, paths: DataPaths) -> EngineOptions:
     return EngineOptions(settings.threads, settings.kv_cache_max_bytes, settings.idle_unload_s, paths.engine_log)
 
 
 def _reconfigure(engine: EngineClient, paths: DataPaths, event: AssistantEvent) -> None:
     if isinstance(event, SettingsChanged):
-        engine.configure(_options(event.settings, paths))
+        engine.configure(engine_options(event.settings, paths))
 
 
-def _begin_to_load(engine: EngineClient, library: ModelLibrary, energy: EnergyService, settings: Settings) -> None:
+def begin_to_load(engine: EngineClient, library: ModelLibrary, energy: EnergyService, settings: Settings) -> None:
     """Start the engine before anything else is built; a model that is missing is the first page's matter."""
     try:
         model = library.ref(settings.model_id)
@@ -229,11 +231,11 @@ def _open_store(paths: DataPaths) -> tuple[Store, tuple[Text, ...]]:
 
 
 @contextmanager
-def _signals_close(application: QApplication) -> Iterator[None]:
-    """Ctrl-C and SIGTERM close the window in order: Python hears of them through a socket that Qt watches."""
+def signals_close(close: Callable[[], object]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM call `close`, in order: Python hears of them through a socket that Qt watches."""
     from autoglm_desktop.ui.signals import SignalWatch
 
-    watch = SignalWatch(application.closeAllWindows)
+    watch = SignalWatch(close)
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

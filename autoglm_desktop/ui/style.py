@@ -136,8 +136,16 @@ def ink_on(fill: str) -> str:
 
 def stylesheet(theme: Theme) -> str:
     """The style sheet of the application, from ``resources/qss/app.qss`` and the tokens."""
-    template = Template(resource("qss/app.qss").read_text(encoding="utf-8"))
-    return template.substitute(_tokens(theme))
+    return _sheet("qss/app.qss", theme)
+
+
+def kiosk_stylesheet(theme: Theme) -> str:
+    """What the kiosk's window adds to it, from ``resources/qss/kiosk.qss``."""
+    return _sheet("qss/kiosk.qss", theme)
+
+
+def _sheet(name: str, theme: Theme) -> str:
+    return Template(resource(name).read_text(encoding="utf-8")).substitute(_tokens(theme))
 
 
 def _tokens(theme: Theme) -> dict[str, str]:

@@ -1,0 +1,205 @@
+"""The visitors of a kiosk, one after the other: what each may ask, and how nothing of them stays.
+
+No Qt. Everything happens in a temporary conversation, which never reaches the disk; what other parts put into the
+folder for temporary files is removed with it, at the next start at the latest.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from autoglm_desktop.core.conversation import Node
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.kiosk import KioskConfig, Touch
+from autoglm_desktop.core.messages import ImagePart
+from autoglm_desktop.core.settings import Settings
+
+from .assistant import Assistant
+from .events import AssistantEvent, NodeFinished
+
+log = logging.getLogger(__name__)
+
+_CAR_C, _COLD_C, _LOW = 45.0, -10.0, 0.20
+_RETRIES = {ErrorCode.ENGINE_DIED, ErrorCode.ENGINE_FAILED, ErrorCode.OUT_OF_MEMORY}
+"""Failures that asking again can mend: the engine is started anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the staff page shows; counts since the start. `failures` were told to a visitor, `recovered` were not."""
+
+    started_s: float = field(default_factory=time.time)
+    visitors: int = 0
+    turns: int = 0
+    failures: int = 0
+    recovered: int = 0
+
+
+class Visitors:
+    """`greet` for each visitor, `ask` for each prompt, `wipe` when the visitor went."""
+
+    def __init__(self, assistant: Assistant, config: KioskConfig, temporary_files: Path) -> None:
+        """`temporary_files`: a folder of the kiosk's own, emptied now and at every wipe."""
+        self._assistant, self._config, self._files = assistant, config, temporary_files
+        self._conversation_id: str | None = None
+        self._leaving: set[str] = set()
+        self._asked = 0
+        self._tried_again: set[str] = set()
+        self.tally = Tally()
+        self._unsubscribe = assistant.subscribe(self._count)
+        remove_files(temporary_files)
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The visitor's conversation; None before the first prompt."""
+        return self._conversation_id
+
+    @property
+    def prompts_left(self) -> int:
+        return max(0, self._config.max_prompts - self._asked)
+
+    @property
+    def answering(self) -> bool:
+        return self._conversation_id is not None and self._assistant.is_busy(self._conversation_id)
+
+    def greet(self) -> None:
+        """Count a visitor, and put the simulated phone to where every visitor finds it."""
+        self.tally = replace(self.tally, visitors=self.tally.visitors + 1)
+        self.reset_phone()
+
+    def reset_phone(self) -> None:
+        """The phone as the configuration says, cool and unplugged."""
+        phone, energy = self._config.phone, self._assistant.energy
+        if self._assistant.settings.phone_id != phone.id:
+            energy.set_phone(phone.id)
+        energy.set_plugged(False)
+        energy.set_ambient(phone.ambient_c)
+        energy.set_speed(phone.speed)
+        energy.set_temperature(None)
+        energy.set_battery(phone.battery)
+
+    def touch(self, what: Touch) -> None:
+        """Do to the phone what a chip says."""
+        energy = self._assistant.energy
+        match what:
+            case "car":
+                energy.set_ambient(_CAR_C)
+            case "cold":
+                energy.set_ambient(_COLD_C)
+            case "low":
+                energy.set_battery(_LOW)
+            case "full":
+                energy.set_battery(1.0)
+
+    def ask(self, text: str, images: tuple[ImagePart, ...] = ()) -> Node:
+        """Ask for an answer; returns it (STREAMING). Raises AppError BAD_INPUT over the limits, and as `send` does."""
+        if self.prompts_left == 0:
+            raise AppError(
+                ErrorCode.BAD_INPUT,
+                msg("You have asked {count} times, as often as this stand allows.", count=self._config.max_prompts),
+                msg("Start over, so that others have their turn, too."),
+            )
+        if len(text) > self._config.max_prompt_chars:
+            raise AppError(
+                ErrorCode.BAD_INPUT,
+                msg("{count} characters are too many here.", count=len(text)),
+                msg("Ask in at most {count} characters.", count=self._config.max_prompt_chars),
+            )
+        if self._conversation_id is None:
+            self._conversation_id = self._assistant.new_conversation(temporary=True).id
+        answer = self._assistant.send(
+            self._conversation_id,
+            text,
+            images=images,
+            max_tokens=self._config.max_answer_tokens,
+            drop_oldest=True,
+        )
+        self._asked += 1
+        self.tally = replace(self.tally, turns=self.tally.turns + 1)
+        return answer
+
+    def stop(self) -> None:
+        """End the running answer."""
+        if self._conversation_id is not None:
+            self._assistant.stop(self._conversation_id)
+
+    def ask_again(self, failed: Node) -> bool:
+        """Make an answer once more that failed with the engine; False when that was tried, or cannot help."""
+        prompt_id = failed.parent_id or ""
+        if failed.error is None or failed.error.code not in _RETRIES or prompt_id in self._tried_again:
+            return False
+        self._tried_again.add(prompt_id)
+        self._assistant.regenerate(failed.id, drop_oldest=True)
+        self.tally = replace(self.tally, recovered=self.tally.recovered + 1)
+        return True
+
+    def wipe(self) -> bool:
+        """Forget the visitor: conversation, caches, temporary files. Call it until it returns True: an answer that
+        still runs has to end first.
+        """
+        if self._conversation_id is not None:
+            self._leaving.add(self._conversation_id)
+            self._conversation_id = None
+            self._asked = 0
+            self._tried_again.clear()
+            for conversation_id in self._leaving:
+                self._assistant.stop(conversation_id)
+        if any(self._assistant.is_busy(conversation_id) for conversation_id in self._leaving):
+            return False
+        for conversation_id in self._leaving:
+            self._assistant.delete(conversation_id)
+        self._leaving.clear()
+        self._assistant.purge_deleted()
+        self._assistant.forget_sessions()
+        remove_files(self._files)
+        return True
+
+    def close(self) -> None:
+        """Hear nothing more of the assistant."""
+        self._unsubscribe()
+
+    def _count(self, event: AssistantEvent) -> None:
+        """On any thread. A failure is counted when asking again was tried, or cannot help."""
+        if isinstance(event, NodeFinished) and event.node.error is not None:
+            again = event.node.error.code in _RETRIES and (event.node.parent_id or "") not in self._tried_again
+            if not again:
+                self.tally = replace(self.tally, failures=self.tally.failures + 1)
+
+
+def kiosk_settings(settings: Settings, config: KioskConfig) -> Settings:
+    """The settings that a kiosk runs with: its own language, large and dark, governed, nothing of a person's choice."""
+    wanted = {
+        "language": config.language,
+        "theme": "dark",
+        "font_scale": 1.3,
+        "tier": "auto",
+        "policy": "steady",
+        "energy_source": "phone",
+        "idle_unload_s": 0,
+        "think": False,
+        "max_tokens": config.max_answer_tokens,
+        "phone_id": config.phone.id,
+        "phone_battery": config.phone.battery,
+        "phone_ambient_c": config.phone.ambient_c,
+        "phone_speed": config.phone.speed,
+        "phone_plugged": False,
+    }
+    return Settings.model_validate(settings.model_dump() | wanted)
+
+
+def remove_files(folder: Path) -> None:
+    """Remove every file below `folder`, whoever still has it open; folders stay, for whoever made them uses them.
+
+    Makes `folder` if it is not there. What cannot be removed is told in the log and tried again at the next wipe.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not path.is_dir():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                log.exception("a temporary file of a visitor is left")

@@ -1,0 +1,427 @@
+"""The kiosk: attract page, conversation, staff page, and when one becomes the other."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QMouseEvent, QPainter, QPaintEvent, QRadialGradient
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.events import EngineChanged, NodeAdded, NodeFinished
+from autoglm_desktop.assistant.pin import PinGuard
+from autoglm_desktop.assistant.visitors import Visitors
+from autoglm_desktop.core.conversation import Node
+from autoglm_desktop.core.errors import AppError
+from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.kiosk import KioskConfig, Touch
+from autoglm_desktop.ui.appearance import Appearance
+from autoglm_desktop.ui.brand import brand_pixmap, window_icon
+from autoglm_desktop.ui.bridge import Bridge
+from autoglm_desktop.ui.energy import words
+from autoglm_desktop.ui.style import Theme, kiosk_stylesheet
+from autoglm_desktop.ui.widgets.parts import describe, label
+
+from .attract import Attract
+from .guard import Guard
+from .hero import Hero
+from .phone_card import PhoneCard
+from .staff import PinPad, StaffPage
+from .talk import AskBar, Talk
+
+log = logging.getLogger(__name__)
+
+_TICK_MS, _HOLD_MS = 250, 2000
+
+
+class Place(StrEnum):
+    """Where the kiosk stands."""
+
+    ATTRACT = "attract"
+    """Nobody is there; a scenario plays."""
+    VISITOR = "visitor"
+    WIPING = "wiping"
+    """A visitor went; everything of theirs is being removed."""
+    STAFF = "staff"
+
+
+class Brand(QWidget):
+    """Mark and name; `held` when somebody keeps a finger on them."""
+
+    held = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        mark = QLabel()
+        mark.setPixmap(brand_pixmap(theme, 28, self.devicePixelRatioF()))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addWidget(mark)
+        row.addWidget(label("kioskBrand", "AutoGLM Desktop"))
+        self._hold = QTimer(self, singleShot=True, interval=_HOLD_MS)
+        self._hold.timeout.connect(self.held)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._hold.start()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._hold.stop()
+
+
+class KioskWindow(QWidget):
+    """Everything that the kiosk shows. Lives on the GUI thread."""
+
+    restart_requested = Signal()
+    scenario_ready = Signal(object, float)
+    """Samples of the scenario that the attract page plays, and its start in seconds after midnight; from any thread."""
+    wiped = Signal()
+    """Everything of a visitor is gone."""
+
+    def __init__(
+        self,
+        application: QApplication,
+        assistant: Assistant,
+        visitors: Visitors,
+        config: KioskConfig,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+    ) -> None:
+        super().__init__()
+        self.look = Appearance(application, assistant.settings)
+        self.assistant, self.visitors, self.config = assistant, visitors, config
+        self._clock, self._now, self._started = clock, now, now()
+        self.place = Place.ATTRACT
+        self._may_close = self._staff_waits = False
+        self.guard = Guard(application, self.show_pin)
+        self.hero, self.talk = Hero(self.look, config), Talk(self.look)
+        self.pad = PinPad(self.look, PinGuard(config.pin, clock))
+        self.staff = StaffPage(self.look, lambda: visitors.tally, self._temperature)
+        self.ask_bar, self.phone = AskBar(self.look, config.max_prompt_chars), PhoneCard(self.look)
+        self.attract = Attract(self.phone, config.attract.speed)
+        self.brand, self.told = Brand(self.look.theme), label("kioskName")
+        self.languages, self.again = QPushButton(), QPushButton()
+        self.pages = QStackedWidget()
+        self.setStyleSheet(kiosk_stylesheet(self.look.theme))
+        self._lay_out()
+        self._connect()
+        self.bridge = Bridge(self._handle, parent=self)
+        self._unsubscribe = assistant.subscribe(self.bridge.post)
+        self._tick = QTimer(self, interval=_TICK_MS)
+        self._tick.timeout.connect(self.beat)
+        self._tick.start()
+        self.retranslate()
+        self._show_attract()
+
+    # -- life
+
+    def open(self, *, full_screen: bool = True) -> None:
+        """Show it, hold what the platform lets be held."""
+        self.setWindowIcon(window_icon())
+        self.setWindowTitle("AutoGLM Desktop")
+        if full_screen:
+            self.setWindowFlags(Qt.WindowType.FramelessWindowHint | Qt.WindowType.WindowStaysOnTopHint)
+            self.showFullScreen()
+        else:
+            self.resize(1440, 900)
+            self.show()
+        self.guard.watch()
+        if full_screen and self.config.hold_keys:
+            self.guard.hold_keys(self)
+
+    def end(self) -> None:
+        """Take everything down; whoever runs the kiosk calls it after the loop."""
+        self._tick.stop()
+        self._unsubscribe()
+        self.bridge.close()
+        self.attract.stop()
+        self.phone.leave()
+        self.guard.close()
+        self.allow_close()
+
+    def allow_close(self) -> None:
+        """Let the window close: staff, a signal, or the end of the process asks for it."""
+        self._may_close = True
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._may_close:
+            event.accept()
+        else:
+            event.ignore()
+
+    # -- time
+
+    def beat(self) -> None:
+        """Four times a second: idle time, the wipe, the daily restart."""
+        if self.place is Place.WIPING:
+            if self.visitors.wipe():
+                self._wiped()
+        elif self.place is Place.VISITOR:
+            self._count_down()
+        elif self.place is Place.ATTRACT and self.config.restart.due(self._started, self._now()):
+            log.info("the daily restart")
+            self.restart_requested.emit()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the visitor counts as gone."""
+        if self.visitors.answering:
+            self.guard.touched_s = self._clock()
+        return self.config.idle_s + self.config.countdown_s - (self._clock() - self.guard.touched_s)
+
+    def _count_down(self) -> None:
+        left_s = self.left_s
+        if left_s <= 0.0:
+            self.send_away()
+        elif left_s <= self.config.countdown_s:
+            self.told.setText(
+                tr("Starts over in {seconds} s · what you wrote will be removed", seconds=int(left_s) + 1)
+            )
+        elif self.told.text():
+            self.told.setText("")
+
+    # -- visitors
+
+    def welcome(self) -> None:
+        """Somebody touched the screen."""
+        if self.place is not Place.ATTRACT:
+            return
+        self.place = Place.VISITOR
+        self.attract.stop()
+        self.visitors.greet()
+        self.phone.follow(self.assistant.energy)
+        self.guard.touched_s = self._clock()
+        self._arrange()
+
+    def ask(self, text: str) -> None:
+        """A question of the visitor, written, spoken or by a chip."""
+        self.welcome()
+        if self.place is not Place.VISITOR:
+            return
+        try:
+            self.talk.show_trouble("")
+            self.visitors.ask(text)
+        except AppError as error:
+            self._show_talk()
+            self.talk.show_trouble(f"{error.report.cause} {error.report.next_step}")
+        else:
+            self.ask_bar.clear()
+
+    def touch(self, what: Touch, said: str) -> None:
+        """A chip that does something to the phone."""
+        self.welcome()
+        if self.place is Place.VISITOR:
+            self.visitors.touch(what)
+            self.told.setText(said)
+
+    def send_away(self) -> None:
+        """The visitor went, or wants to start over: remove everything of theirs."""
+        if self.place is not Place.VISITOR:
+            return
+        self.place = Place.WIPING
+        self.ask_bar.clear()
+        self.talk.clear()
+        self._arrange()
+        self.beat()
+
+    def _wiped(self) -> None:
+        """Nothing of the visitor is left; what is shown goes back to the beginning."""
+        clipboard = QApplication.clipboard()
+        if clipboard.ownsClipboard():
+            clipboard.clear()
+        self._set_language(self.config.language)
+        if self._staff_waits:
+            self._show_staff()
+        else:
+            self._show_attract()
+        self.wiped.emit()
+
+    def _show_attract(self) -> None:
+        self.place = Place.ATTRACT
+        self.phone.leave()
+        self.visitors.reset_phone()
+        self.attract.start()
+        self._arrange()
+
+    # -- staff
+
+    def show_pin(self) -> None:
+        """Ask for the PIN, from anywhere."""
+        if self.place in (Place.ATTRACT, Place.VISITOR):
+            self.pad.begin()
+            self.pages.setCurrentWidget(self.pad)
+
+    def _open_staff(self) -> None:
+        """The PIN was right; a visitor who is still there goes first."""
+        if self.place is Place.VISITOR:
+            self._staff_waits = True
+            self.send_away()
+        else:
+            self._show_staff()
+
+    def _show_staff(self) -> None:
+        self._staff_waits = False
+        self.attract.stop()
+        self.place = Place.STAFF
+        self._arrange()
+        self.staff.begin()
+        self.pages.setCurrentWidget(self.staff)
+
+    def _leave_staff(self) -> None:
+        self.staff.end()
+        self._show_attract()
+
+    def _leave_pin(self) -> None:
+        self.pad.end()
+        self._arrange()
+
+    def _temperature(self) -> str:
+        computer = self.assistant.energy.view().computer
+        if computer.cpu_temp.value is None:
+            return str(computer.cpu_temp.reason or words.DASH)
+        return f"{words.number(computer.cpu_temp.value)} °C"
+
+    # -- what the assistant tells
+
+    def _handle(self, event: object) -> None:
+        identity = self.visitors.conversation_id
+        if self.place is not Place.VISITOR or identity is None:
+            return
+        if isinstance(event, NodeAdded) and event.node.conversation_id == identity:
+            self._show_talk()
+        if isinstance(event, NodeFinished) and event.node.conversation_id == identity:
+            self._finished(event.node)
+            return
+        if not isinstance(event, EngineChanged):
+            self.talk.take(event, identity)  # type: ignore[arg-type]
+        self.ask_bar.show_busy(busy=self.visitors.answering)
+
+    def _finished(self, node: Node) -> None:
+        """An answer ended. One that the engine lost is asked for again, and a friendly line says so."""
+        again = False
+        try:
+            again = self.visitors.ask_again(node)
+        except AppError as error:
+            log.warning("the answer could not be made again: %s", error)
+        if again:
+            self.talk.show_trouble(tr("One moment, the assistant had to start over…"))
+            self.talk.show_path(self.assistant.path(node.conversation_id))
+        else:
+            self.talk.show_trouble("" if node.error is None else str(node.error.next_step))
+            self.talk.view.finish_node(node)
+        self.ask_bar.show_busy(busy=self.visitors.answering)
+        self.guard.touched_s = max(self.guard.touched_s, self._clock())
+
+    # -- look
+
+    def _show_talk(self) -> None:
+        self.pages.setCurrentWidget(self.talk)
+
+    def _arrange(self) -> None:
+        visitor = self.place is Place.VISITOR
+        talking = visitor and self.visitors.conversation_id is not None
+        self.pages.setCurrentWidget(self.talk if talking else self.hero)
+        self.again.setVisible(visitor)
+        self.ask_bar.setEnabled(self.place is not Place.WIPING)
+        self.ask_bar.show_busy(busy=self.visitors.answering)
+        if not visitor:
+            self.told.setText(tr("Touch to begin") if self.place is Place.ATTRACT else tr("Cleaning up…"))
+        else:
+            self.told.setText("")
+
+    def switch_language(self) -> None:
+        """The other language, until the visitor went."""
+        self._set_language("en" if self.hero.language == "zh_CN" else "zh_CN")
+
+    def _set_language(self, language: str) -> None:
+        self.hero.language = language
+        self.look.apply(self.assistant.settings.model_copy(update={"language": language}))
+        self.hero.retranslate()
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """The few words that belong to no part."""
+        self.languages.setText("English" if self.hero.language == "zh_CN" else "中文")
+        describe(self.languages, tr("Language: {name}", name=self.languages.text()))
+        self.again.setText(tr("Start over"))
+        describe(self.again, tr("Start over"), tr("Remove what you wrote and begin anew"))
+        describe(self.brand, tr("AutoGLM Desktop; hold for the staff page"))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.welcome()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme, painter = self.look.theme, QPainter(self)
+        glow = QRadialGradient(QPointF(self.width() * 0.66, self.height() * 0.22), self.width() * 0.55)
+        glow.setColorAt(0.0, QColor("#1F3468"))
+        glow.setColorAt(1.0, QColor(theme.background))
+        painter.fillRect(self.rect(), QColor(theme.background))
+        painter.fillRect(self.rect(), glow)
+        painter.end()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(70, 48, 70, 48)
+        column.setSpacing(28)
+        top = QHBoxLayout()
+        top.addWidget(self.brand)
+        top.addStretch()
+        for button in (self.again, self.languages):
+            button.setProperty("role", "kioskQuiet")
+            top.addWidget(button)
+        column.addLayout(top)
+        middle = QHBoxLayout()
+        middle.setSpacing(70)
+        for page in (self.hero, self.talk, self.pad, self.staff):
+            self.pages.addWidget(page)
+        middle.addWidget(self.pages, 1)
+        middle.addWidget(self.phone)
+        column.addLayout(middle, 1)
+        foot = QHBoxLayout()
+        foot.setSpacing(24)
+        foot.addWidget(self.ask_bar, 1)
+        foot.addWidget(self.told)
+        column.addLayout(foot)
+
+    def _connect(self) -> None:
+        self.scenario_ready.connect(self.attract.set_samples)
+        self.brand.held.connect(self.show_pin)
+        self.hero.asked.connect(self.ask)
+        self.hero.touched.connect(self.touch)
+        self.ask_bar.asked.connect(self.ask)
+        self.ask_bar.stop_requested.connect(self.visitors.stop)
+        self.phone.level_chosen.connect(self._level_chosen)
+        self.languages.clicked.connect(self.switch_language)
+        self.again.clicked.connect(self.send_away)
+        self.pad.opened.connect(self._open_staff)
+        self.pad.left.connect(self._leave_pin)
+        self.staff.left.connect(self._leave_staff)
+        self.staff.restart_requested.connect(self.restart_requested)
+        self.staff.quit_requested.connect(self.allow_close)
+        view = self.talk.view
+        view.suggestion_chosen.connect(self.ask)
+        view.edit_submitted.connect(lambda _, text: self.ask(text))
+        view.retry_requested.connect(lambda _: self.ask_again())
+        view.regenerate_requested.connect(lambda _: self.ask_again())
+
+    def ask_again(self) -> None:
+        """The last question once more."""
+        prompts = [node.text for node in self._path() if node.role == "user"]
+        if prompts:
+            self.ask(prompts[-1])
+
+    def _path(self) -> list[Node]:
+        identity = self.visitors.conversation_id
+        return self.assistant.path(identity) if identity is not None else []
+
+    def _level_chosen(self, level: float) -> None:
+        self.welcome()
+        if self.place is Place.VISITOR:
+            self.assistant.energy.set_battery(level)
