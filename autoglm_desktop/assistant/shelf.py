@@ -11,7 +11,7 @@ class Shelf:
 
     def __init__(self, kept: Store) -> None:
         self.kept = kept
-        self.temporary = Store(None)
+        self.temporary = Store(None, private=kept.path.parent / "private" if kept.path is not None else None)
 
     def of_conversation(self, conversation_id: str) -> Store:
         """The store that holds the conversation; the one on the disk when neither does."""

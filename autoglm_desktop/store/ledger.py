@@ -21,6 +21,7 @@ _ENTER = (
     f"INSERT OR REPLACE INTO ledger ({_NAMES}) "  # noqa: S608 - made of constants, as all below
     f"SELECT {', '.join(':' + name for name in _COLUMNS)} WHERE EXISTS (SELECT 1 FROM node WHERE id = :node_id)"
 )
+_ENTER_ALONE = f"INSERT INTO ledger ({_NAMES}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
 _LINES = f"""
     SELECT {", ".join("l." + name for name in _COLUMNS)}, coalesce(c.title, '') AS title
     FROM ledger l LEFT JOIN conversation c ON c.id = l.conversation_id
@@ -97,6 +98,12 @@ def enter(db: sqlite3.Connection, node: Node) -> None:
     """The line of an answer; once more for the same answer replaces it. Nothing for an answer without energy."""
     if node.energy is not None:
         db.execute(_ENTER, _values(node))
+
+
+def enter_alone(db: sqlite3.Connection, node: Node) -> None:
+    """The line of an answer that belongs to no conversation; nothing for one without energy."""
+    if node.energy is not None:
+        db.execute(_ENTER_ALONE, {**_values(node), "node_id": None, "conversation_id": None})
 
 
 def turns(db: sqlite3.Connection, conversation_id: str | None) -> list[LedgerTurn]:

@@ -8,6 +8,10 @@ putting it back twice a second would cost more than the writing itself.
 Version 2 adds `node.energy` (JSON of a `TurnEnergy`), `node.from_cache`, and the ledger: one line per answer that cost
 something or came from the cache. `ledger.day` is the local date of the answer, `measured_j` and `estimated_j` are this
 computer's joules, of which at most one is known.
+
+Version 3 adds images. Their bytes are files beside the database (`attachments`); `node_image` tells which node refers
+to which, `image.reading` is the JSON of an `ImageReading`, once for all nodes with that image, and `node.read_text` is
+what was read in the images of a node, for search: `node.searched` is what people wrote and what was read.
 """
 
 from __future__ import annotations
@@ -97,7 +101,44 @@ CREATE INDEX ledger_by_day ON ledger(day);
 
 # A line of the ledger outlives its conversation, without a word of it: what a day took does not change by deleting.
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2)
+_V3 = """
+CREATE TABLE image (
+    sha256 TEXT PRIMARY KEY,
+    reading TEXT
+);
+CREATE TABLE node_image (
+    node_id TEXT NOT NULL REFERENCES node(id) ON DELETE CASCADE,
+    sha256 TEXT NOT NULL REFERENCES image(sha256),
+    PRIMARY KEY (node_id, sha256)
+) WITHOUT ROWID;
+CREATE INDEX node_image_by_image ON node_image(sha256);
+
+ALTER TABLE node ADD COLUMN read_text TEXT NOT NULL DEFAULT '';
+ALTER TABLE node ADD COLUMN searched TEXT GENERATED ALWAYS AS (
+    CASE WHEN read_text = '' THEN text ELSE text || char(10) || read_text END
+) VIRTUAL;
+
+DROP VIEW node_indexed;
+CREATE VIEW node_indexed AS SELECT seq, searched AS text FROM node WHERE state <> 'streaming';
+
+DROP TRIGGER node_added;
+DROP TRIGGER node_removed;
+DROP TRIGGER node_changed;
+CREATE TRIGGER node_added AFTER INSERT ON node WHEN new.state <> 'streaming' BEGIN
+    INSERT INTO node_fts(rowid, text) VALUES (new.seq, new.searched);
+END;
+CREATE TRIGGER node_removed AFTER DELETE ON node WHEN old.state <> 'streaming' BEGIN
+    INSERT INTO node_fts(node_fts, rowid, text) VALUES ('delete', old.seq, old.searched);
+END;
+CREATE TRIGGER node_changed AFTER UPDATE OF text, state, read_text ON node BEGIN
+    INSERT INTO node_fts(node_fts, rowid, text) SELECT 'delete', old.seq, old.searched WHERE old.state <> 'streaming';
+    INSERT INTO node_fts(rowid, text) SELECT new.seq, new.searched WHERE new.state <> 'streaming';
+END;
+"""
+
+# The index of a file of version 2 stays as it is: without anything read, `searched` is `text`.
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
 """Script n brings a file of version n to n + 1. Never change one that was released: add one."""
 
 

@@ -1,7 +1,7 @@
 """Finding conversations by what was said in them, in any script.
 
 Words of three characters and more use the trigram index; shorter ones (most Chinese words) are compared with LIKE.
-Every word must occur in the same message, or every one in the title.
+Every word must occur in the same message (what was read in its images counts), or every one in the title.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BY_SCAN = """
     FROM conversation WHERE deleted_s IS NULL
 """
 _HITS = """
-    SELECT c.*, n.id AS node_id, n.text AS node_text
+    SELECT c.*, n.id AS node_id, n.searched AS node_text
     FROM conversation c LEFT JOIN ({found}) hit ON hit.conversation_id = c.id LEFT JOIN node n ON n.seq = hit.seq
     WHERE c.deleted_s IS NULL AND (n.seq IS NOT NULL OR ({titles}))
     ORDER BY c.updated_s DESC, c.rowid DESC LIMIT :limit
@@ -52,9 +52,9 @@ def search(connection: sqlite3.Connection, query: str, limit: int) -> list[Searc
     short = [number for number, word in enumerate(words) if len(word) < _INDEXED_LENGTH]
     if long:
         parameters["match"] = " AND ".join(_phrase(word) for word in long)
-        found = _BY_INDEX.format(likes=_likes("n.text", short))
+        found = _BY_INDEX.format(likes=_likes("n.searched", short))
     else:
-        found = _BY_SCAN.format(likes=_likes("n.text", short))
+        found = _BY_SCAN.format(likes=_likes("n.searched", short))
     titles = _likes("c.title", list(range(len(words)))).removeprefix("AND ")
     rows = connection.execute(_HITS.format(found=found, titles=titles), parameters)
     return [_hit(row, words) for row in rows]

@@ -6,10 +6,11 @@ conversation or message is not there (any more).
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,18 @@ from typing import Any
 from autoglm_desktop.core.conversation import Conversation, Node, SearchHit
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.messages import ImagePart
+from autoglm_desktop.core.perception import ImageReading
 
-from . import ledger
+from . import images, ledger
+from .attachments import Attachments, PrivateAttachments
 from .database import mark_suspect, open_file, open_memory
 from .failures import told
 from .ledger import LedgerBy, LedgerRow, LedgerTurn
-from .rows import NODE_COLUMNS, branch_of, conversation_of, node_of, node_values, nodes_of
+from .rows import NODE_COLUMNS, branch_of, conversation_of, images_of, node_of, node_values, nodes_of
 from .search import search
+
+log = logging.getLogger(__name__)
 
 _COLUMNS = ", ".join(NODE_COLUMNS)
 _NODE = f"SELECT {_COLUMNS} FROM node WHERE id = ?"  # noqa: S608 - made of constants, as all below
@@ -48,14 +54,24 @@ _FINISH_NODE = (
 )
 
 
+Files = Callable[[ImagePart], bytes | None]
+
+
+def _no_file(_part: ImagePart) -> bytes | None:
+    return None
+
+
 class Store:
     """The conversations of one file, or with path None of this process alone, in memory.
 
     `notices` are sentences to show once: a damaged file that was set aside.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, private: Path | None = None) -> None:
         """Opening marks answers that a crash cut off as interrupted, and purges old deletions.
+
+        Images lie in the folder ``attachments`` beside the file. Without a file they lie in a folder of this process
+        within `private` (or the system's for temporary files), which goes when the store is closed.
 
         Raises AppError STORE_NEWER (the file is left as it is), NOT_WRITABLE, DISK_FULL or BUSY.
         """
@@ -64,6 +80,9 @@ class Store:
         opened = open_memory() if path is None else open_file(path)
         self._connection = opened.connection
         self.notices: tuple[Text, ...] = opened.notices
+        self.attachments = PrivateAttachments(private) if path is None else Attachments(path.parent / "attachments")
+        if path is not None:
+            self._clear_what_is_left()
 
     @property
     def temporary(self) -> bool:
@@ -97,13 +116,15 @@ class Store:
             head = db.execute("SELECT leaf_id FROM conversation WHERE id = ? AND deleted_s IS NULL", (conversation_id,))
             leaf = head.fetchone()
             rows = _node_rows(db, conversation_id) if leaf else []
-        return branch_of(rows, leaf["leaf_id"] if leaf else None)
+            readings = images.readings_in(db, conversation_id, rows)
+        return branch_of(rows, leaf["leaf_id"] if leaf else None, readings)
 
     def tree_of(self, conversation_id: str) -> list[Node]:
         """All nodes in order of creation: a parent before its children."""
         with self._reading() as db:
             rows = _node_rows(db, conversation_id)
-        return nodes_of(rows)
+            readings = images.readings_in(db, conversation_id, rows)
+        return nodes_of(rows, readings)
 
     def node(self, node_id: str) -> Node:
         """Raises AppError BAD_INPUT when there is none of that id."""
@@ -123,7 +144,8 @@ class Store:
             if row is None:
                 return None
             siblings = db.execute(_SIBLINGS, (row["parent_id"], row["conversation_id"])).fetchall()
-        return node_of(row, tuple(sibling["id"] for sibling in siblings))
+            readings = images.readings_in(db, row["conversation_id"], [row])
+        return node_of(row, tuple(sibling["id"] for sibling in siblings), readings)
 
     def newest_leaf_below(self, node_id: str) -> str:
         """The id of the leaf that was added last among the descendants of the node; the node's own if it is a leaf."""
@@ -151,9 +173,27 @@ class Store:
         with self._reading() as db:
             return ledger.total_of(db, conversation_id)
 
-    def add_conversation(self, conversation: Conversation, nodes: Sequence[Node] = ()) -> None:
-        """A new conversation with the nodes it begins with, parents first."""
+    def enter_ledger(self, node: Node) -> None:
+        """The line of an answer that belongs to no conversation, such as one over HTTP."""
         with self._writing() as db:
+            ledger.enter_alone(db, node)
+
+    def find_reading(self, sha256: str) -> ImageReading | None:
+        """What was read in an image of a message here; None when nothing was, or no message has it."""
+        with self._reading() as db:
+            return images.find_reading(db, sha256)
+
+    def keep_reading(self, sha256: str, reading: ImageReading) -> None:
+        """Keep what was read in an image, for every message with it. Nothing happens when none has it."""
+        with self._writing() as db:
+            images.keep_reading(db, sha256, reading)
+
+    def add_conversation(
+        self, conversation: Conversation, nodes: Sequence[Node] = (), *, files: Files = _no_file
+    ) -> None:
+        """A new conversation with the nodes it begins with, parents first. `files` as in `add_nodes`."""
+        with self._writing() as db:
+            self._keep_files(nodes, files)
             db.execute(
                 "INSERT INTO conversation (id, title, created_s, updated_s, system_prompt, leaf_id)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -167,14 +207,20 @@ class Store:
                 ),
             )
             db.executemany(_INSERT_NODE, map(node_values, nodes))
+            images.add_references(db, nodes)
 
-    def add_nodes(self, conversation_id: str, nodes: Sequence[Node], *, title: str | None = None) -> None:
+    def add_nodes(
+        self, conversation_id: str, nodes: Sequence[Node], *, title: str | None = None, files: Files = _no_file
+    ) -> None:
         """Add nodes and show the last of them; `title` is set if there is none yet.
 
-        When this returns, they are on the disk: it waits for the journal to be synchronised.
+        `files` gives the bytes of an image that is not here yet. When this returns, nodes and images are on the disk:
+        it waits for the journal to be synchronised.
         """
         with self._writing(durable=True) as db:
+            self._keep_files(nodes, files)
             db.executemany(_INSERT_NODE, map(node_values, nodes))
+            images.add_references(db, nodes)
             changed = db.execute(
                 "UPDATE conversation SET leaf_id = ?, updated_s = ?,"
                 " title = CASE WHEN title = '' THEN coalesce(?, '') ELSE title END"
@@ -227,11 +273,46 @@ class Store:
             db.executemany(
                 "DELETE FROM conversation WHERE id = ? AND deleted_s IS NOT NULL", [(id_,) for id_ in conversation_ids]
             )
+        if conversation_ids and not self.temporary:
+            self._clear_attachments()
 
     def close(self) -> None:
         """Idempotent."""
         with self._lock:
             self._connection.close()
+        self.attachments.close()
+
+    def _keep_files(self, nodes: Sequence[Node], files: Files) -> None:
+        """Put the images of new nodes beside the database, within the transaction that refers to them.
+
+        The lock of the transaction keeps another process from removing them as unused meanwhile.
+        """
+        for part in (part for node in nodes for part in images_of(node)):
+            if self.attachments.path(part.sha256) is None and (data := files(part)) is not None:
+                self.attachments.put(data, part.media_type)
+
+    def _clear_what_is_left(self) -> None:
+        """At an opening. What cannot be removed must not keep the conversations closed."""
+        try:
+            with self._reading() as db:
+                known = images.known(db)
+            if known or self.attachments.names():
+                self._clear_attachments()
+        except AppError:
+            log.exception("images that nobody needs could not be removed")
+
+    def _clear_attachments(self) -> None:
+        """Remove the files that no message refers to: of purged conversations, and of a crash before the message.
+
+        Files go after the tables forgot them and under the lock of a transaction: a crash in between leaves a file too
+        much, which the next opening finds, and never a message without its image.
+        """
+        with self._writing(durable=True) as db:
+            images.remove_unused(db)
+        with self._writing() as db:
+            for sha256 in self.attachments.names() - images.known(db):
+                self.attachments.remove(sha256)
+            self.attachments.remove_parts()
 
     def _update(self, conversation_id: str, assignment: str, value: str | float | None) -> None:
         with self._writing() as db:
