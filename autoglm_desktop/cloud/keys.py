@@ -1,0 +1,99 @@
+"""API keys, in the system's keyring and nowhere else: not in the settings, not in the log.
+
+`keyring` is imported when it is first needed. The system may ask its user to unlock it, so call this off the GUI
+thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import msg
+
+log = logging.getLogger(__name__)
+
+SERVICE = "autoglm-desktop"
+ENVIRONMENT = "AUTOGLM_CLOUD_KEY"
+"""Where a machine without a keyring (a server) may hold the key of its one endpoint."""
+MAX_CHARACTERS = 4096
+
+
+def get_key(url: str) -> str | None:
+    """The key of the endpoint: the keyring's, else the environment's, else None.
+
+    Raises AppError NO_KEYRING when there is a keyring that does not open.
+    """
+    import keyring
+    from keyring.errors import NoKeyringError
+
+    with _told():
+        try:
+            found = keyring.get_password(SERVICE, url)
+        except NoKeyringError:
+            found = None
+    return found or os.environ.get(ENVIRONMENT) or None
+
+
+def set_key(url: str, key: str) -> None:
+    """Keep the key of an endpoint; an empty one is forgotten. Raises AppError BAD_INPUT, NO_KEYRING."""
+    key = key.strip()
+    if not key:
+        forget_key(url)
+        return
+    require_sendable(key)
+    import keyring
+
+    with _told():
+        keyring.set_password(SERVICE, url, key)
+
+
+def forget_key(url: str) -> None:
+    """Remove the key of an endpoint; without one nothing happens. Raises AppError NO_KEYRING."""
+    import keyring
+    from keyring.errors import PasswordDeleteError
+
+    with _told():
+        try:
+            keyring.delete_password(SERVICE, url)
+        except PasswordDeleteError:
+            log.info("there was no key to forget")
+
+
+def require_sendable(key: str) -> None:
+    """Raises AppError BAD_INPUT for what no HTTP header can carry."""
+    if len(key) > MAX_CHARACTERS or not (key.isascii() and key.isprintable()):
+        raise AppError(
+            ErrorCode.BAD_INPUT,
+            msg("This is not an API key: it has characters that cannot be sent, or is too long."),
+            msg("Copy the key again, without line breaks."),
+        )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a keyring may say, as something a person can act on. The message of the backend never holds a key."""
+    from keyring.errors import KeyringError, NoKeyringError
+
+    try:
+        yield
+    except NoKeyringError as error:
+        raise AppError(
+            ErrorCode.NO_KEYRING,
+            msg("This system has no keyring to keep the API key in."),
+            msg(
+                "Install one (on Linux GNOME Keyring or KWallet), or start with the key in the environment variable "
+                "{name}.",
+                name=ENVIRONMENT,
+            ),
+        ) from error
+    except KeyringError as error:
+        raise AppError(
+            ErrorCode.NO_KEYRING,
+            msg("The system's keyring did not open."),
+            msg("Unlock it and try again."),
+            details=type(error).__name__,
+        ) from error
