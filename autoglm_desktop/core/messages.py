@@ -105,3 +105,8 @@ class TurnRequest:
     think: bool = False
     thinking_budget_tokens: int = 512
     stop: tuple[str, ...] = ()
+    seen: tuple[Message, ...] = ()
+    """The same messages with their images, where `messages` hold text in the place of images; for an engine that sees.
+
+    Empty where there are none. The engine of this machine never gets it.
+    """

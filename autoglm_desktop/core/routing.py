@@ -45,6 +45,11 @@ class Endpoint:
         """Host and port: what people are told."""
         return urlsplit(self.url).netloc
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a program on this machine: nothing goes over a network."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
 
 @dataclass(frozen=True, slots=True)
 class CloudRules:
