@@ -86,6 +86,8 @@ class AnswerCache:
         whole = node.state is NodeState.COMPLETE and node.finish is not None and not node.from_cache
         if not whole or not node.text or node.usage is None or node.finish is None:
             return
+        if node.usage.answered_by is not None:  # its label would be lost
+            return
         answer = CachedAnswer(node.text, node.reasoning, node.usage.tier, node.finish)
         prompt = sum(len(message.text) + len(message.reasoning) for message in request.messages)
         entry = _Entry(answer, node.conversation_id, prompt + len(node.text) + len(node.reasoning))

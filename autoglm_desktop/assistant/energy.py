@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from autoglm_desktop.core.energy import TurnEnergy
-from autoglm_desktop.core.events import EngineStatus, TurnEvent
+from autoglm_desktop.core.events import EngineStatus, PerceptionEvent, TurnEvent
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.provenance import Provenance, Quantity
@@ -33,7 +33,7 @@ from .energy_desk import Desk, News
 from .energy_governor import needs_computer
 from .energy_history import SPAN_S
 from .energy_state import CHOICES, choice_keys, rules_of, sound_goal, state_keys
-from .energy_turns import Counters, TurnMeter
+from .energy_turns import Counters, TurnMeter, perceived
 from .energy_view import EnergySeries, EnergyView, Source
 
 log = logging.getLogger(__name__)
@@ -223,6 +223,11 @@ class EnergyService:
         with self._moved(decide=True):
             self._desk.use_rules(replace(self._desk.rules, choice=choice))
 
+    def set_network(self, available: bool) -> None:
+        """Whether there is a cloud endpoint that the governor may offer."""
+        with self._lock:
+            self._desk.governor.network = available
+
     # -- settings
 
     def apply(self, before: Settings, after: Settings) -> None:
@@ -271,6 +276,15 @@ class EnergyService:
             if work is not None:
                 self._desk.phone.work(work)
         except ValueError:  # an engine that counts backwards must not cost the answer
+            log.exception("impossible work")
+
+    def perceived(self, event: PerceptionEvent, meter: TurnMeter | None = None) -> None:
+        """An image was read or speech written down: for the answer of `meter`, or for no answer."""
+        try:
+            work = perceived(event, self._desk.decision.tier) if meter is None else meter.perceive(event)
+            if work is not None:
+                self._desk.phone.work(work)
+        except ValueError:  # an engine that hears for ever must not cost the answer
             log.exception("impossible work")
 
     def end(self, meter: TurnMeter) -> TurnEnergy | None:

@@ -34,6 +34,8 @@ class Governor:
 
     rules: Rules
     memory: Memory = field(default_factory=Memory)
+    network: bool = False
+    """Whether a cloud endpoint is set up that the governor may offer."""
     _demand: deque[tuple[float, float]] = field(default_factory=deque)
     """Phone time and tokens decoded until then, over the last ten minutes."""
 
@@ -74,6 +76,7 @@ class Governor:
             skin_temp_c=state.body_c,
             choice=self.rules.choice,
             tiers=tiers_that_fit(profile),
+            network=self.network,
             goal=self.rules.goal,
             pack_wh=profile.battery.energy_wh,
             forecasts=self._forecasts(now_s, phone, seen) if self.rules.policy is Policy.LAST_UNTIL else (),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 from autoglm_desktop.core.energy import TurnEnergy
-from autoglm_desktop.core.events import Failed, Finished, Phase, PhaseChanged, TurnEvent, Usage
+from autoglm_desktop.core.events import Failed, Finished, PerceptionEvent, Phase, PhaseChanged, TurnEvent, Usage
+from autoglm_desktop.core.perception import ImageRead, Transcribed
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.provenance import Provenance, Quantity
 from autoglm_desktop.energy.price import Price, price
@@ -32,6 +33,15 @@ class Counters:
     def joules_since(self, mark: Mark) -> Quantity:
         with self._lock:
             return self._computer.joules_since(mark)
+
+
+def perceived(event: PerceptionEvent, tier: Tier) -> Work | None:
+    """The work of an image that was read, or of speech that was written down."""
+    if isinstance(event, ImageRead):
+        return Work(tier, images=1.0)
+    if isinstance(event, Transcribed):
+        return Work(tier, speech_s=max(0.0, event.transcript.duration_s))
+    return None
 
 
 class TurnMeter:
@@ -63,8 +73,16 @@ class TurnMeter:
         if work is not None:
             refuse_impossible(work)
         self._tracker = tracker
-        if work is None or work == Work(work.tier):
-            return None
+        return None if work is None or work == Work(work.tier) else self._priced(work)
+
+    def perceive(self, event: PerceptionEvent) -> Work | None:
+        """As `take`, for an image that is read for this turn."""
+        if self._mark is None and not (isinstance(event, PhaseChanged) and event.phase is Phase.QUEUED):
+            self._mark = self._counters.mark()
+        work = perceived(event, self._tracker.tier)
+        return None if work is None else self._priced(work)
+
+    def _priced(self, work: Work) -> Work:
         cost = price(self._profile, self._costs, work, screen=self._screen)
         self._did_anything = True
         self._tokens += work.decoded_tok

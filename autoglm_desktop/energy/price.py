@@ -35,5 +35,7 @@ def price(profile: Profile, costs: Costs, work: Work, *, screen: float) -> Price
     joules = sum(amount * cost.joules for amount, cost in parts)
     power = profile.power
     joules += work.speech_s * power.speech_w + work.radio_s * power.radio_w
+    if work.radio_s > 0.0:
+        joules += power.radio_tail_w * power.radio_tail_s  # the radio stays up for a while after traffic
     lasting_s = max(seconds, work.speech_s, work.radio_s)
     return Price(joules + (power.idle_w + power.screen_w * screen) * lasting_s, lasting_s)

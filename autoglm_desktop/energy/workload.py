@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from autoglm_desktop.core.events import Failed, Finished, ReasoningDelta, TextDelta, TierSwitched, TurnEvent, Usage
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.core.routing import Where
 from autoglm_desktop.energy.phone import Flows, Load
 from autoglm_desktop.energy.power import Cost, decode_cost, image_cost, loading_cost, prefill_cost
 from autoglm_desktop.energy.profile import Profile
@@ -67,12 +68,16 @@ class WorkTracker:
         return self, None
 
     def _closing(self, usage: Usage) -> Work:
+        by = usage.answered_by
+        if by is not None and by.where is Where.CLOUD:  # the phone only sent and received
+            return Work(usage.tier, radio_s=by.radio_s)
         return Work(
             usage.tier,
             decoded_tok=max(0, usage.completion_tokens - self.streamed_tok),
             prefilled_tok=max(0, usage.prompt_tokens - usage.cached_tokens),
             reused_tok=usage.cached_tokens,
             loads_weights=1 if usage.load_s > 0.0 else 0,
+            radio_s=by.radio_s if by is not None else 0.0,
         )
 
 
@@ -165,20 +170,62 @@ def next_load(backlog: Backlog, costs: Costs, around: Conditions, dt_s: float) -
     )
 
 
+def next_stage(backlog: Backlog, costs: Costs, around: Conditions, granted_w: float) -> tuple[Load, float]:
+    """What `next_load` tends to for ever shorter steps, and the seconds that it stays so: for steps between events.
+
+    The processor does one thing at its cool speed until that is done, slowed by a grant of `granted_w` watts; speech
+    and radio run beside it. Infinite seconds when nothing is queued, or when nothing is granted.
+    """
+    rates = [0.0, 0.0, 0.0, 0.0]
+    tier = decoding_tier(backlog)
+    decode, seconds = costs.decode[tier], float("inf")
+    amounts = (
+        (backlog.loading_gb, costs.loading),
+        (backlog.prefill_tok, costs.prefill),
+        (backlog.images, costs.image),
+        (backlog.decode_tok(tier), decode),
+    )
+    for i, (amount, cost) in enumerate(amounts):
+        if amount > _NEGLIGIBLE:
+            rates[i], seconds = cost.per_s, amount / cost.per_s
+            break
+    speech = backlog.speech_s > _NEGLIGIBLE
+    load = Load(
+        around.ambient_c,
+        around.screen,
+        around.plugged,
+        rates[3],
+        decode.joules,
+        rates[1],
+        costs.prefill.joules,
+        rates[2] * costs.image.joules if rates[2] else 0.0,
+        costs.speech_w if speech else 0.0,
+        rates[0] * costs.loading.joules,
+        1.0 if backlog.radio_s > _NEGLIGIBLE else 0.0,
+    )
+    processor_w = load.decode_tok_s * load.decode_j + load.prefill_tok_s * load.prefill_j
+    processor_w += load.vision_w + load.speech_w + load.loading_w
+    share = 1.0 if processor_w <= granted_w else granted_w / processor_w
+    seconds = min(seconds, backlog.speech_s) if speech else seconds
+    seconds = seconds / share if share > 0.0 else float("inf")
+    return load, min(seconds, backlog.radio_s) if load.radio else seconds
+
+
 def finish(backlog: Backlog, costs: Costs, load: Load, flows: Flows) -> Backlog:
     """The backlog after a step of `load` in which the phone did what `flows` tell."""
     if backlog.is_empty:
         return backlog
     tier = decoding_tier(backlog)
-    name = f"{tier.value}_tok"
-    return replace(
-        backlog,
-        **{name: _less(backlog.decode_tok(tier), flows.decoded_tok)},
-        prefill_tok=_less(backlog.prefill_tok, flows.prefilled_tok),
-        images=_less(backlog.images, _units(flows.vision_j, costs.image)),
-        speech_s=_less(backlog.speech_s, flows.granted * flows.dt_s),
-        loading_gb=_less(backlog.loading_gb, _units(flows.loading_j, costs.loading)),
-        radio_s=_less(backlog.radio_s, load.radio * flows.dt_s if flows.radio_j > 0.0 else 0.0),
+    left = _less(backlog.decode_tok(tier), flows.decoded_tok)
+    return Backlog(
+        left if tier is Tier.FP16 else backlog.fp16_tok,
+        left if tier is Tier.INT8 else backlog.int8_tok,
+        left if tier is Tier.INT4 else backlog.int4_tok,
+        _less(backlog.prefill_tok, flows.prefilled_tok),
+        _less(backlog.images, _units(flows.vision_j, costs.image)),
+        _less(backlog.speech_s, flows.granted * flows.dt_s),
+        _less(backlog.loading_gb, _units(flows.loading_j, costs.loading)),
+        _less(backlog.radio_s, load.radio * flows.dt_s if flows.radio_j > 0.0 else 0.0),
     )
 
 
