@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from autoglm_desktop import assets
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.cloud import CloudDesk
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
 from autoglm_desktop.core.errors import AppError, ErrorCode
@@ -121,8 +122,9 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     begin_to_load(engine, library, energy, settings)
     store, told = _open_store(paths)
     closing.callback(store.close)
+    cloud = CloudDesk(engine, settings, library, energy)
     assistant = Assistant(
-        engine,
+        cloud.engine,
         store,
         library,
         settings,
@@ -131,7 +133,8 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     )
     closing.callback(assistant.close)
     energy.start()
-    closing.callback(assistant.subscribe(lambda event: _reconfigure(engine, paths, event)))
+    cloud.image_bytes = lambda part: assistant.image_path(part.sha256).read_bytes()
+    closing.callback(assistant.subscribe(lambda event: _reconfigure(engine, cloud, paths, event)))
 
     from autoglm_desktop.ui import shell as qt
 
@@ -196,9 +199,10 @@ def engine_options(settings: Settings, paths: DataPaths) -> EngineOptions:
     return EngineOptions(settings.threads, settings.kv_cache_max_bytes, settings.idle_unload_s, paths.engine_log)
 
 
-def _reconfigure(engine: EngineClient, paths: DataPaths, event: AssistantEvent) -> None:
+def _reconfigure(engine: EngineClient, cloud: CloudDesk, paths: DataPaths, event: AssistantEvent) -> None:
     if isinstance(event, SettingsChanged):
         engine.configure(engine_options(event.settings, paths))
+        cloud.configure(event.settings)
 
 
 def begin_to_load(engine: EngineClient, library: ModelLibrary, energy: EnergyService, settings: Settings) -> None:

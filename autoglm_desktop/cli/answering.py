@@ -17,6 +17,7 @@ from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.events import Phase, TierSwitched, Usage
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.provenance import Provenance
+from autoglm_desktop.core.routing import Where
 
 from .output import MB
 
@@ -115,6 +116,24 @@ def result_of(node: Node) -> dict[str, object]:
         "seed": usage.seed,
         "energy": energy_of(node.energy),
         "from_cache": node.from_cache,
+        "answered_by": answered_by_of(usage),
+    }
+
+
+def answered_by_of(usage: Usage) -> dict[str, object]:
+    """Who answered: ``local``, or ``cloud`` with its endpoint; `reason` where the cloud was or should have been asked.
+
+    `radio_s` are the seconds of traffic that the simulated phone is charged.
+    """
+    by = usage.answered_by
+    if by is None:
+        return {"where": "local", "endpoint": None, "model": None, "reason": None, "radio_s": 0.0}
+    return {
+        "where": by.where.value,
+        "endpoint": by.endpoint or None,
+        "model": by.model or None,
+        "reason": str(by.reason),
+        "radio_s": round(by.radio_s, 3),
     }
 
 
@@ -146,7 +165,19 @@ def cost_line(node: Node) -> str:
     """What an answer cost, on one line for people; empty when nothing is known."""
     if node.from_cache:
         return tr("From the cache: nothing was computed.")
-    return "" if node.usage is None else _cost_line(node.usage, _energy_words(node.energy))
+    if node.usage is None:
+        return ""
+    return "\n".join(filter(None, (_who(node.usage), _cost_line(node.usage, _energy_words(node.energy)))))
+
+
+def _who(usage: Usage) -> str:
+    by = usage.answered_by
+    if by is None:
+        return ""
+    if by.where is Where.CLOUD:
+        return tr("Answered in the cloud by {model} at {host}: {reason}", model=by.model, host=by.endpoint,
+                  reason=str(by.reason))  # fmt: skip
+    return tr("Answered on this machine: {reason}", reason=str(by.reason))
 
 
 def _energy_words(energy: TurnEnergy | None) -> str:

@@ -16,6 +16,7 @@ import typer
 
 from autoglm_desktop import assets
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.cloud import CloudDesk
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.core import i18n
 from autoglm_desktop.core.i18n import Text
@@ -70,8 +71,11 @@ class Context:
             engine = self.engine()
             closing.callback(engine.close)
             energy = EnergyService(settings=self.settings, own_phones=self.paths.phones)
-            assistant = Assistant(engine, store, self.library(), self.settings, energy=energy)
+            library = self.library()
+            cloud = CloudDesk(engine, self.settings, library, energy)
+            assistant = Assistant(cloud.engine, store, library, self.settings, energy=energy)
             closing.callback(assistant.close)
+            cloud.image_bytes = lambda part: assistant.image_path(part.sha256).read_bytes()
             energy.start()
             yield assistant
 
