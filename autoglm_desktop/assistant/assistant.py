@@ -11,24 +11,26 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from autoglm_desktop.core.conversation import Conversation, Node, NodeState, SearchHit
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.events import EngineStatus
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import ModelRef, Role, Sampling, TextPart, TurnRequest
+from autoglm_desktop.core.messages import ImagePart, Part, Role, Sampling, TextPart, TurnRequest
+from autoglm_desktop.core.perception import ModalityStatus
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.store import exchange, markdown
+from autoglm_desktop.store.rows import images_of
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.store.text import clean
 
 from .announcer import Announcer
+from .completions import CompletionService
 from .context import messages_for
 from .energy import EnergyService
 from .energy_desk import News
@@ -38,23 +40,19 @@ from .events import (
     EngineChanged,
     GovernorDecided,
     Listener,
+    ModalitiesChanged,
     NodeAdded,
     SettingsChanged,
 )
 from .ledger import Ledger
-from .runner import Runner
+from .perception import Perception
+from .runner import NodeImage, Runner
+from .senses import Models, Senses, checked_images
 from .shelf import Shelf
 from .tiering import TierDecision, tier_of
 from .titles import title_of
 
 log = logging.getLogger(__name__)
-
-
-class Models(Protocol):
-    """What the assistant needs of the model library."""
-
-    def ref(self, model_id: str) -> ModelRef:
-        """Raises AppError MODEL_MISSING or MODEL_UNKNOWN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,8 @@ class _Ask:
     max_tokens: int | None = None
 
 
-class Assistant:
-    """Conversations, turns and settings over an engine, a store and the installed models."""
+class Assistant(Senses):
+    """Conversations, turns and settings over an engine, a store and the installed models; it sees and hears, too."""
 
     def __init__(
         self,
@@ -87,19 +85,26 @@ class Assistant:
 
         Raises nothing.
         """
-        self._engine = engine
-        self._library = library
+        self.energy = energy or EnergyService(settings=settings)
+        shelf, announcer = Shelf(store), Announcer()
+        super().__init__(engine, library, shelf, Perception(engine, self.energy, shelf), announcer)
         self._settings = settings
         self._save_settings = on_settings_saved
         self._settings_lock = threading.RLock()
-        self._shelf = Shelf(store)
-        self._announcer = Announcer()
-        self.energy = energy or EnergyService(settings=settings)
         self.energy.connect(self._governed, self._keep_energy)
         self.ledger = Ledger(self._shelf)
-        self._runner = Runner(engine, self._announcer, self.energy)
+        self._runner = Runner(engine, self._announcer, self.energy, self._perception)
+        self.completions = CompletionService(
+            engine,
+            library,
+            self.energy,
+            self._runner.cache,
+            settings=lambda: self._settings,
+            enter_ledger=store.enter_ledger,
+        )
         self._deleted: list[str] = []
         self._closed = False
+        self._modalities: tuple[ModalityStatus, ...] = ()
         self._unwatch = engine.watch(self._engine_changed)
 
     @property
@@ -202,6 +207,7 @@ class Assistant:
         conversation_id: str,
         text: str,
         *,
+        images: Sequence[ImagePart] = (),
         think: bool | None = None,
         drop_oldest: bool = False,
         sampling: Sampling | None = None,
@@ -209,21 +215,36 @@ class Assistant:
     ) -> Node:
         """Put the prompt below the shown branch, on the disk, and begin its answer; returns the answer (STREAMING).
 
+        `images` come from `take_in_image`; with some, the text may be empty. A model that does not see is told what
+        was read in them: the answer's phase is READING_IMAGE until that is done.
+
         `drop_oldest`: should the context be full, leave out the oldest turns (the node tells how many messages).
         Raises AppError MODEL_MISSING or MODEL_UNKNOWN besides those above; nothing is stored then.
         """
         ask = _Ask(think, drop_oldest, sampling, max_tokens)
         with self._runner.reserve(conversation_id):
             conversation = self.conversation(conversation_id)
-            return self._prompt(conversation, conversation.leaf_id, text, ask)
+            return self._prompt(conversation, conversation.leaf_id, _parts(text, images), ask)
 
-    def edit(self, user_node_id: str, new_text: str, *, think: bool | None = None, drop_oldest: bool = False) -> Node:
-        """Put another prompt beside this one and begin its answer, which is returned. Raises as `send`."""
+    def edit(
+        self,
+        user_node_id: str,
+        new_text: str,
+        *,
+        images: Sequence[ImagePart] | None = None,
+        think: bool | None = None,
+        drop_oldest: bool = False,
+    ) -> Node:
+        """Put another prompt beside this one and begin its answer, which is returned. Raises as `send`.
+
+        `images` None keeps those of the prompt.
+        """
         _, prompt = self._shelf.of_node(user_node_id)
         _require(prompt, Role.USER)
         with self._runner.reserve(prompt.conversation_id):
             conversation = self.conversation(prompt.conversation_id)
-            return self._prompt(conversation, prompt.parent_id, new_text, _Ask(think, drop_oldest))
+            kept = images_of(prompt) if images is None else images
+            return self._prompt(conversation, prompt.parent_id, _parts(new_text, kept), _Ask(think, drop_oldest))
 
     def regenerate(self, answer_node_id: str, *, think: bool | None = None, drop_oldest: bool = False) -> Node:
         """Begin another answer beside this one; returns it. Raises as `send`."""
@@ -300,11 +321,8 @@ class Assistant:
         finally:
             self._shelf.close()
 
-    def _prompt(self, conversation: Conversation, parent_id: str | None, text: str, ask: _Ask) -> Node:
-        text = clean(text)
-        if not text.strip():
-            raise AppError(ErrorCode.BAD_INPUT, msg("The message is empty."), msg("Write something, then send it."))
-        prompt = _node(conversation.id, parent_id, Role.USER, text)
+    def _prompt(self, conversation: Conversation, parent_id: str | None, parts: tuple[Part, ...], ask: _Ask) -> Node:
+        prompt = _node(conversation.id, parent_id, Role.USER, parts)
         return self._answer(conversation, [prompt], prompt.id, ask)
 
     def _answer(self, conversation: Conversation, prompts: list[Node], parent_id: str | None, ask: _Ask) -> Node:
@@ -313,13 +331,14 @@ class Assistant:
         model = self._library.ref(settings.model_id)
         decision = self.energy.decide()
         answer = replace(
-            _node(conversation.id, parent_id, Role.ASSISTANT, ""),
+            _node(conversation.id, parent_id, Role.ASSISTANT, (TextPart(""),)),
             state=NodeState.STREAMING,
             model_id=model.model_id,
             tier=decision.tier,
         )
         added = [*prompts, answer]
-        store.add_nodes(conversation.id, added, title=title_of(prompts[0].text) if prompts else None)
+        title = _title(prompts[0]) if prompts else None
+        store.add_nodes(conversation.id, added, title=title, files=self._shelf.image_bytes)
         path = store.path_of(conversation.id)
         system = settings.system_prompt if conversation.system_prompt is None else conversation.system_prompt
         request = TurnRequest(
@@ -334,28 +353,44 @@ class Assistant:
         )
         shown = path[-len(added) :]
         self._announcer.tell(*map(NodeAdded, shown), ConversationChanged(store.conversation(conversation.id)))
-        self._run(store, shown[-1], request, decision, drop_oldest=ask.drop_oldest)
+        request, unread = self._in_words(request, path[:-1])
+        self._run(store, shown[-1], request, decision, unread, drop_oldest=ask.drop_oldest)
         return shown[-1]
 
-    def _run(self, store: Store, answer: Node, request: TurnRequest, decision: Decision, *, drop_oldest: bool) -> None:
+    def _run(
+        self,
+        store: Store,
+        answer: Node,
+        request: TurnRequest,
+        decision: Decision,
+        unread: tuple[NodeImage, ...],
+        *,
+        drop_oldest: bool,
+    ) -> None:
         """Have the answer made, or take it from the cache where the governor asks for that."""
         cap = decision.max_new_tokens
-        reuse = decision.reuse_cached_answers
+        reuse = decision.reuse_cached_answers and not unread
         cached = self._runner.cache.find(request, answer.conversation_id) if reuse else None
         if cached is not None:
             self._runner.reuse(store, answer, cached, cap=cap)
         else:
-            self._runner.start(store, answer, request, cap=cap, drop_oldest=drop_oldest)
+            self._runner.start(store, answer, request, cap=cap, drop_oldest=drop_oldest, unread=unread)
 
     def _governed(self, news: News) -> None:
         """The governor decided differently; called from any thread."""
         if news.at_once:
             self._engine.set_tier(news.decision.tier)
         self._announcer.tell(GovernorDecided(news.decision))
+        if news.decision.release_modalities:
+            for status in self._engine.status().modalities:
+                if status.loaded:
+                    self._engine.unload_modality(status.modality)
 
     def _engine_changed(self, status: EngineStatus) -> None:
         self.energy.engine_changed(status)
-        self._announcer.tell(EngineChanged(status))
+        before, self._modalities = self._modalities, status.modalities
+        changed = [ModalitiesChanged(status.modalities)] if before != status.modalities else []
+        self._announcer.tell(EngineChanged(status), *changed)
 
     def _keep_energy(self) -> None:
         """Save what was chosen about the phone, and where it stands."""
@@ -391,8 +426,21 @@ class Assistant:
         self._announcer.tell(ConversationChanged(self.conversation(conversation_id)))
 
 
-def _node(conversation_id: str, parent_id: str | None, role: Role, text: str) -> Node:
-    return Node(uuid.uuid4().hex, conversation_id, parent_id, role, (TextPart(text),), time.time())
+def _node(conversation_id: str, parent_id: str | None, role: Role, parts: tuple[Part, ...]) -> Node:
+    return Node(uuid.uuid4().hex, conversation_id, parent_id, role, parts, time.time())
+
+
+def _parts(text: str, images: Sequence[ImagePart]) -> tuple[Part, ...]:
+    """What a prompt holds: its images, then its text. Raises AppError BAD_INPUT when there is neither, or too much."""
+    text, kept = clean(text), checked_images(images)
+    if not text.strip() and not kept:
+        raise AppError(ErrorCode.BAD_INPUT, msg("The message is empty."), msg("Write something, then send it."))
+    return (*kept, TextPart(text)) if text.strip() or not kept else kept
+
+
+def _title(prompt: Node) -> str:
+    """Out of the first words, or the name of the first image."""
+    return title_of(prompt.text) if prompt.text.strip() else title_of(images_of(prompt)[0].name)
 
 
 def _newest(stored: Node, newer: dict[str, Node]) -> Node:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import ErrorReport
-from autoglm_desktop.core.messages import Message, Role, TextPart
+from autoglm_desktop.core.messages import ImagePart, Message, Role, TextPart
 
 _ASCII_CHARACTERS_PER_TOKEN = 3
 _TOKENS_AROUND_A_MESSAGE = 8
@@ -28,10 +28,15 @@ def messages_for(system_prompt: str, path: Sequence[Node]) -> tuple[Message, ...
 
     The second happens after an answer that failed before its first word: many chat templates insist on turns.
     """
-    said = [node.message for node in path if node.text.strip() and node.role is not Role.SYSTEM]
+    said = [node.message for node in path if says_something(node) and node.role is not Role.SYSTEM]
     merged = [_joined(list(group)) for _, group in groupby(said, key=lambda message: message.role)]
     system = [Message.of(Role.SYSTEM, system_prompt)] if system_prompt.strip() else []
     return (*system, *merged)
+
+
+def says_something(node: Node) -> bool:
+    """Whether a message holds text or an image."""
+    return bool(node.text.strip()) or any(isinstance(part, ImagePart) for part in node.parts)
 
 
 def figures_of(error: ErrorReport) -> Figures | None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autoglm_desktop.core.conversation import Conversation, Node
+from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.events import EngineStatus, Phase, TierSwitched
+from autoglm_desktop.core.perception import ImageReading, ModalityStatus
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 
@@ -76,6 +78,25 @@ class TierChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageReadingChanged:
+    """An image was read, or could not be. `node_id` is the message that has it; one event for each such message.
+
+    None for an image that is not in a message yet.
+    """
+
+    node_id: str | None
+    part_sha256: str
+    reading: ImageReading | ErrorReport
+
+
+@dataclass(frozen=True, slots=True)
+class ModalitiesChanged:
+    """Image reading or speech was loaded or given back."""
+
+    modalities: tuple[ModalityStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineChanged:
     status: EngineStatus
 
@@ -100,6 +121,8 @@ AssistantEvent = (
     | NodePhase
     | NodeFinished
     | TierChanged
+    | ImageReadingChanged
+    | ModalitiesChanged
     | EngineChanged
     | GovernorDecided
     | SettingsChanged

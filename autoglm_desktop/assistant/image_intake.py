@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
+import struct
 import threading
 import warnings
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +76,7 @@ def is_sound(data: bytes, media_type: str, width: int, height: int) -> bool:
     try:
         with Image.open(io.BytesIO(data), formats=(expected,)) as image:
             return image.size == (width, height)
-    except Exception:  # readers raise what they like over damage
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return False
 
 
@@ -163,8 +165,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # a broken EXIF block must not cost the image
-        return image
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, struct.error):
+        return image  # a broken EXIF block must not cost the image
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -183,7 +185,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """16 bits by their upper half; a wider range (float TIFF) by its extremes. Pillow's own conversion clips."""
     wide = image if image.mode in ("I", "F") else image.convert("I")
     low, high = wide.getextrema()
-    if not (isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == low and high == high):
+    if not (isinstance(low, (int, float)) and isinstance(high, (int, float)) and isfinite(low) and isfinite(high)):
         return wide.convert("L")
     if image.mode != "F" and low >= 0 and high <= 0xFFFF:
         low, high = 0, 0xFFFF

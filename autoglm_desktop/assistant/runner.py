@@ -6,15 +6,16 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
-from autoglm_desktop.core.events import Failed, TurnEvent
+from autoglm_desktop.core.events import Failed, FinishReason, Phase, TurnEvent
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import TextPart, TurnRequest
+from autoglm_desktop.core.messages import ImagePart, TextPart, TurnRequest
+from autoglm_desktop.core.perception import ImageReading
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.store.store import Store
 
@@ -23,7 +24,9 @@ from .answer_cache import AnswerCache, CachedAnswer
 from .context import figures_of, without_oldest
 from .energy import EnergyService
 from .energy_turns import TurnMeter
-from .events import ConversationChanged, NodeFinished
+from .events import ConversationChanged, ImageReadingChanged, NodeFinished, NodePhase
+from .image_text import described
+from .perception import Perception
 from .restraint import capped
 from .turns import TurnState, reduce, told
 
@@ -46,6 +49,16 @@ class _Turn:
     attempts_left: int
     saved_at_s: float
     stopping: bool = False
+    job_id: str | None = None
+    """The image that is read for it right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeImage:
+    """An image of a branch, and the messages that have it."""
+
+    part: ImagePart
+    node_ids: tuple[str, ...]
 
 
 class Runner:
@@ -59,6 +72,7 @@ class Runner:
         engine: Engine,
         announcer: Announcer,
         energy: EnergyService,
+        perception: Perception,
         *,
         clock: Callable[[], float] = time.monotonic,
         save_every_s: float = SAVE_EVERY_S,
@@ -67,6 +81,7 @@ class Runner:
         self._save_every_s = save_every_s
         self._announcer = announcer
         self._energy = energy
+        self._perception = perception
         self.cache = AnswerCache()
         self._clock = clock
         self._lock = threading.Lock()
@@ -89,10 +104,20 @@ class Runner:
             with self._lock:
                 self._reserved.discard(conversation_id)
 
-    def start(self, store: Store, node: Node, asked: TurnRequest, *, cap: int | None, drop_oldest: bool) -> None:
+    def start(
+        self,
+        store: Store,
+        node: Node,
+        asked: TurnRequest,
+        *,
+        cap: int | None,
+        drop_oldest: bool,
+        unread: Sequence[NodeImage] = (),
+    ) -> None:
         """Ask the engine for `node`, whose conversation is reserved. Returns at once, whatever the engine does.
 
-        `cap` is the governor's bound of new tokens, if any.
+        `cap` is the governor's bound of new tokens, if any. Images that are `unread` are read first, one after the
+        other, and all images of the request put into words then.
         """
         attempts = _FITTING_ATTEMPTS if drop_oldest else 0
         request = capped(asked, cap)
@@ -100,7 +125,10 @@ class Runner:
         turn = _Turn(store, TurnState(node), asked, request, meter, attempts, saved_at_s=self._clock())
         with self._lock:
             self._running[node.conversation_id] = turn
-        self._submit(turn, request)
+        if unread:
+            self._read(turn, list(unread), 0)
+        else:
+            self._submit(turn, request)
 
     def reuse(self, store: Store, node: Node, cached: CachedAnswer, *, cap: int | None) -> None:
         """Answer `node`, whose conversation is reserved, with an answer out of the cache. The engine is not asked."""
@@ -123,8 +151,8 @@ class Runner:
             if turn is None:
                 return
             turn.stopping = True
-            turn_id = turn.request.turn_id
-        self._engine.cancel(turn_id)
+            job_id = turn.job_id or turn.request.turn_id
+        self._engine.cancel(job_id)
 
     def is_busy(self, conversation_id: str) -> bool:
         with self._lock:
@@ -163,6 +191,67 @@ class Runner:
         for turn in turns:
             self._take(turn, Failed(turn.request.turn_id, _closing()))
         self.save_what_is_left()
+
+    def _read(self, turn: _Turn, images: list[NodeImage], number: int) -> None:
+        """Read the image of that number and those after it, then ask the engine."""
+        with self._lock:
+            if turn.state.ended:
+                return
+            stopping, turn.job_id = turn.stopping, uuid.uuid4().hex if number < len(images) else None
+            job_id, node = turn.job_id, turn.state.node
+        if stopping:
+            self._end_early(turn)
+        elif job_id is None:
+            self._submit_described(turn)
+        else:
+            fraction = number / len(images)
+            self._announcer.tell(NodePhase(node.conversation_id, node.id, Phase.READING_IMAGE, fraction))
+            image = images[number]
+            self._perception.look(
+                image.part,
+                lambda found: self._was_read(turn, images, number, found),
+                job_id=job_id,
+                meter=turn.meter,
+                on_phase=lambda event: self._announcer.tell(
+                    NodePhase(node.conversation_id, node.id, event.phase, event.fraction)
+                ),
+                more=number + 1 < len(images),
+            )
+            with self._lock:
+                stopped_meanwhile = turn.stopping and turn.job_id == job_id
+            if stopped_meanwhile:
+                self._engine.cancel(job_id)
+
+    def _was_read(self, turn: _Turn, images: list[NodeImage], number: int, found: ImageReading | ErrorReport) -> None:
+        """Called on the engine's worker thread, or at once for what is known."""
+        image = images[number]
+        cancelled = isinstance(found, ErrorReport) and found.code is ErrorCode.CANCELLED
+        if not cancelled:
+            self._announcer.tell(
+                *(ImageReadingChanged(node_id, image.part.sha256, found) for node_id in image.node_ids)
+            )
+        if cancelled and turn.stopping:
+            self._end_early(turn)
+        elif isinstance(found, ErrorReport):
+            self._take(turn, Failed(turn.request.turn_id, found))
+        else:
+            self._read(turn, images, number + 1)
+
+    def _submit_described(self, turn: _Turn) -> None:
+        messages = described(turn.asked.messages, self._perception.reading)
+        with self._lock:
+            turn.asked = replace(turn.asked, messages=messages)
+            turn.request = replace(turn.request, messages=messages)
+        self._submit(turn, turn.request)
+
+    def _end_early(self, turn: _Turn) -> None:
+        """The user stopped it before the engine had it."""
+        with self._lock:
+            if turn.state.ended:
+                return
+            node = replace(turn.state.node, state=NodeState.INTERRUPTED, finish=FinishReason.CANCELLED)
+            turn.state = replace(turn.state, node=node)
+        self._end(turn)
 
     def _submit(self, turn: _Turn, request: TurnRequest) -> None:
         try:

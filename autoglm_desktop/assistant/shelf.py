@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from autoglm_desktop.core.conversation import Node
+from autoglm_desktop.core.messages import ImagePart
+from autoglm_desktop.core.perception import ImageReading
 from autoglm_desktop.store.store import Store
 
 
 class Shelf:
-    """The store on the disk and its twin in memory. Callable from any thread, as the stores are."""
+    """The store on the disk and its twin in memory. Callable from any thread, as the stores are.
+
+    Images that were taken in lie with the temporary ones, which end with the process, until a kept message has them.
+    """
 
     def __init__(self, kept: Store) -> None:
         self.kept = kept
@@ -21,6 +28,27 @@ class Shelf:
         """The node with its store. Raises AppError BAD_INPUT when neither has it."""
         found = self.temporary.find_node(node_id)
         return (self.temporary, found) if found is not None else (self.kept, self.kept.node(node_id))
+
+    def put_image(self, data: bytes, media_type: str) -> None:
+        """Hold the bytes until a message has them, or the process ends."""
+        self.temporary.attachments.put(data, media_type)
+
+    def image_path(self, sha256: str) -> Path | None:
+        """The file of an image, kept or not; None when it is gone."""
+        return self.kept.attachments.path(sha256) or self.temporary.attachments.path(sha256)
+
+    def image_bytes(self, part: ImagePart) -> bytes | None:
+        """The bytes of an image, whole; None when they are gone."""
+        return self.kept.attachments.read(part.sha256) or self.temporary.attachments.read(part.sha256)
+
+    def find_reading(self, sha256: str) -> ImageReading | None:
+        """What was read in an image of a message."""
+        return self.temporary.find_reading(sha256) or self.kept.find_reading(sha256)
+
+    def keep_reading(self, sha256: str, reading: ImageReading) -> None:
+        """Keep what was read in an image with the messages that have it."""
+        for store in (self.temporary, self.kept):
+            store.keep_reading(sha256, reading)
 
     def close(self) -> None:
         """Close both. Idempotent."""

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from autoglm_desktop.assistant.assistant import Assistant, Models
+from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, NodeFinished
+from autoglm_desktop.assistant.senses import Models
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef
 from autoglm_desktop.core.ports import Engine
-from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.core.settings import SPEECH_MODEL_ID, Settings
 from autoglm_desktop.store.store import Store
 
 T = TypeVar("T", bound=AssistantEvent)
@@ -26,7 +27,9 @@ T = TypeVar("T", bound=AssistantEvent)
 class Installed:
     """The part of the model library that the assistant uses: these models are installed, no other is."""
 
-    installed: tuple[str, ...] = (Settings().model_id,)
+    installed: tuple[str, ...] = (Settings().model_id, SPEECH_MODEL_ID)
+    modalities: tuple[str, ...] = ("text",)
+    """Of every model."""
 
     def ref(self, model_id: str) -> ModelRef:
         if model_id not in self.installed:
@@ -36,6 +39,10 @@ class Installed:
                 msg("Install it first."),
             )
         return ModelRef(model_id, f"/models/{model_id}")
+
+    def info(self, model_id: str) -> Installed:
+        self.ref(model_id)
+        return self
 
 
 @dataclass(slots=True)

@@ -8,7 +8,9 @@ import pytest
 
 from autoglm_desktop.assistant.announcer import Announcer
 from autoglm_desktop.assistant.energy import EnergyService
+from autoglm_desktop.assistant.perception import Perception
 from autoglm_desktop.assistant.runner import SAVE_EVERY_S, Runner
+from autoglm_desktop.assistant.shelf import Shelf
 from autoglm_desktop.assistant.turns import TurnState, reduce
 from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
@@ -96,7 +98,8 @@ def test_a_partial_answer_is_saved_at_most_every_half_second_and_at_the_end() ->
     store.add_nodes(conversation.id, [answer])
     now_s = 100.0
     engine = ManualEngine()
-    runner = Runner(engine, Announcer(), EnergyService(settings=Settings()), clock=lambda: now_s)
+    energy = EnergyService(settings=Settings())
+    runner = Runner(engine, Announcer(), energy, Perception(engine, energy, Shelf(store)), clock=lambda: now_s)
     request = TurnRequest("t", ModelRef("m", "/m"), (Message.of(Role.USER, "q"),), Tier.INT8)
     runner.start(store, answer, request, cap=None, drop_oldest=False)
     saved = []
@@ -113,7 +116,8 @@ def test_a_partial_answer_is_saved_at_most_every_half_second_and_at_the_end() ->
 
 
 def test_a_reservation_ends_with_its_block_and_none_is_given_after_the_close() -> None:
-    runner = Runner(ManualEngine(), Announcer(), EnergyService(settings=Settings()))
+    engine, energy, store = ManualEngine(), EnergyService(settings=Settings()), Store(None)
+    runner = Runner(engine, Announcer(), energy, Perception(engine, energy, Shelf(store)))
     with runner.reserve("c"), pytest.raises(AppError) as busy, runner.reserve("c"):
         pass
     assert busy.value.report.code is ErrorCode.BUSY
