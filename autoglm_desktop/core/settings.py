@@ -85,6 +85,14 @@ class Settings(BaseModel):
     service_allowed_hosts: tuple[str, ...] = Field((), description="further names that clients may call it by")
     service_cors_origins: tuple[str, ...] = Field((), description="web pages that may use it, e.g. https://a.example")
 
+    voice_input: str = Field("", max_length=500, description="name of the microphone; empty: the system's choice")
+    voice_language: str = Field("auto", pattern=r"^(auto|[a-z]{2,3})$", description="of dictation: auto or ISO 639")
+    voice_hold: bool = Field(True, description="hold to talk; false: press once to begin and once more to end")
+    hands_free: bool = False
+    speak_answers: bool = False
+    speech_voice: str = Field("", max_length=500, description="name of the voice; empty: the engine's own")
+    speech_rate: float = Field(0.0, ge=-1.0, le=1.0)
+
     @property
     def unknown_keys(self) -> tuple[str, ...]:
         """Keys of the file that this version does not know, sorted."""

@@ -1,0 +1,87 @@
+"""`POST /v1/audio/transcriptions`: speech as text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import PurePath
+
+from fastapi import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from autoglm_desktop.core.perception import SpeechSegment, Transcript
+from autoglm_desktop.core.settings import SPEECH_MODEL_ID
+
+from .desk import Desk
+from .errors import Refused, bad
+from .intake import transcribe
+from .live import LiveAnswer
+
+_NAMES = (SPEECH_MODEL_ID, "whisper-1", "autoglm-phone-9b")
+
+
+class TranscriptFormat(StrEnum):
+    JSON = "json"
+    TEXT = "text"
+    SRT = "srt"
+    VERBOSE_JSON = "verbose_json"
+    VTT = "vtt"
+
+
+async def write_down(
+    desk: Desk, request: Request, file: UploadFile, *, model: str, language: str | None, form: TranscriptFormat
+) -> Response:
+    """The transcript in the form that was asked for."""
+    if model.lower() not in _NAMES:
+        raise Refused(404, f"The speech model {model[:100]!r} does not exist here.", "model_not_found", "model")
+    data = await file.read()
+    if not data:
+        raise bad("The file is empty.", "file")
+    suffix = PurePath(file.filename or "").suffix[:8]
+    work = LiveAnswer(desk.assistant.completions)  # for the client that goes away and the time limit
+    async with work.supervised(request.receive, desk.limit_s()):
+        found = await work.during(
+            transcribe(desk.assistant, data, suffix if suffix.isascii() else "", language=language or None)
+        )
+    return _shaped(found, form)
+
+
+def _shaped(found: Transcript, form: TranscriptFormat) -> Response:
+    match form:
+        case TranscriptFormat.TEXT:
+            return PlainTextResponse(found.text + "\n")
+        case TranscriptFormat.SRT:
+            return PlainTextResponse(
+                "".join(f"{n}\n{_span(s, ',')}\n{s.text.strip()}\n\n" for n, s in enumerate(found.segments, 1))
+            )
+        case TranscriptFormat.VTT:
+            return PlainTextResponse(
+                "WEBVTT\n\n" + "".join(f"{_span(s, '.')}\n{s.text.strip()}\n\n" for s in found.segments)
+            )
+        case TranscriptFormat.VERBOSE_JSON:
+            return JSONResponse(_verbose(found))
+        case TranscriptFormat.JSON:
+            return JSONResponse({"text": found.text})
+
+
+def _verbose(found: Transcript) -> dict[str, object]:
+    return {
+        "task": "transcribe",
+        "language": found.language,
+        "duration": found.duration_s,
+        "text": found.text,
+        "segments": [
+            {"id": number, "start": segment.start_s, "end": segment.end_s, "text": segment.text}
+            for number, segment in enumerate(found.segments)
+        ],
+        "seconds": found.seconds,
+    }
+
+
+def _span(segment: SpeechSegment, point: str) -> str:
+    return f"{_clock(segment.start_s, point)} --> {_clock(segment.end_s, point)}"
+
+
+def _clock(seconds: float, point: str) -> str:
+    millis = round(seconds * 1000)
+    return f"{millis // 3_600_000:02}:{millis // 60_000 % 60:02}:{millis // 1000 % 60:02}{point}{millis % 1000:03}"

@@ -1,0 +1,182 @@
+"""`POST /v1/chat/completions`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from autoglm_desktop.assistant.completions import CompletionEvent, CompletionRequest, QueueMoved
+from autoglm_desktop.core.events import ReasoningDelta, TextDelta
+
+from .desk import Desk, headers_of, refuse, refuse_tools, whole
+from .errors import event_line
+from .intake import Intake
+from .live import LiveAnswer
+from .options import ReasoningFormat, stops_of
+from .schemas import ChatRequest
+from .streaming import DONE, KEEP_ALIVE, KEEP_ALIVE_S, EventStream, event, waiting
+from .usage import chat_usage, finish_reason
+
+OPENING_S = 1.0
+"""A stream says 200 when its first word is there, or after so long: what fails sooner has its own status."""
+
+THINK_OPEN, THINK_CLOSE = "<think>\n", "\n</think>\n\n"
+
+
+async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
+    """Answer, streaming or not."""
+    desk.names.require(body.model)
+    _refuse_what_is_not_done(body)
+    answer = LiveAnswer(desk.assistant.completions)
+    async with AsyncExitStack() as closing:
+        await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
+        closing.callback(desk.meters.ended, answer)
+        messages = await answer.during(Intake(desk.assistant).messages(body.messages))
+        await answer.start(
+            CompletionRequest(
+                messages,
+                sampling=body.sampling(desk.assistant.settings),
+                max_tokens=body.max_completion_tokens or body.max_tokens,
+                think=body.thinks(body.reasoning_effort),
+                thinking_budget_tokens=body.budget_tokens(body.reasoning_effort),
+                stop=stops_of(body.stop),
+            )
+        )
+        head = _Head(answer, body)
+        if not body.stream:
+            await answer.finish()
+            return whole(answer, head.whole())
+        refusal = await answer.opening(OPENING_S)
+        if refusal is not None:
+            await answer.finish()
+            return refusal.response()
+        return EventStream(_events(answer, head, closing.pop_all()), headers=headers_of(answer))
+
+
+def _refuse_what_is_not_done(body: ChatRequest) -> None:
+    refuse_tools(body.tools, body.tool_choice)
+    refuse(body.functions, "Calling functions", "functions")
+    refuse((body.n or 1) > 1, "More than one answer (n)", "n")
+    refuse(body.logprobs or body.top_logprobs, "Returning log probabilities", "logprobs")
+    refuse(body.logit_bias, "Biasing tokens", "logit_bias")
+    refuse(body.modalities and body.modalities != ["text"], "Answering in anything but text", "modalities")
+    form = body.response_format
+    refuse(form and form.type != "text", f"The response format {form.type[:40]!r}" if form else "", "response_format")
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Makes objects of one completion."""
+
+    answer: LiveAnswer
+    body: ChatRequest
+    created: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "created", int(time.time()))
+
+    @property
+    def where(self) -> ReasoningFormat:
+        return self.body.where()
+
+    @property
+    def include_usage(self) -> bool:
+        return bool(self.body.stream_options and self.body.stream_options.include_usage)
+
+    def _object(self, kind: str, choices: list[object]) -> dict[str, object]:
+        return {
+            "id": f"chatcmpl-{self.answer.turn_id}",
+            "object": kind,
+            "created": self.created,
+            "model": self.body.model,
+            "system_fingerprint": None,
+            "choices": choices,
+        }
+
+    def whole(self) -> dict[str, object]:
+        answer, thought, content = self.answer, self.answer.reasoning, self.answer.text
+        message: dict[str, object] = {"role": "assistant", "content": content, "refusal": None}
+        if thought and self.where is ReasoningFormat.RAW:
+            message["content"] = f"{THINK_OPEN}{thought}{THINK_CLOSE}{content}"
+        elif thought and self.where is ReasoningFormat.PARSED:
+            message |= {"reasoning_content": thought, "reasoning": thought}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}
+        return self._object("chat.completion", [choice]) | {"usage": chat_usage(answer)}
+
+    def chunk(self, delta: dict[str, object], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        data = self._object("chat.completion.chunk", [choice])
+        return event(data | {"usage": None} if self.include_usage else data)
+
+    def usage_chunk(self) -> bytes:
+        return event(self._object("chat.completion.chunk", []) | {"usage": chat_usage(self.answer)})
+
+
+class _Deltas:
+    """Chunks of text and reasoning: what is the same in all of them is written once."""
+
+    def __init__(self, head: _Head) -> None:
+        self._where = head.where
+        before, after = head.chunk({"\0": 0}).split(b'{"\\u0000":0}')
+        self._before, self._after = before, after
+        self._in_thought = False
+
+    def of(self, events: list[CompletionEvent]) -> list[bytes]:
+        return [chunk for happened in events for chunk in self._one(happened)]
+
+    def end(self) -> list[bytes]:
+        """Close a thought that no answer followed."""
+        return self._leave_thought()
+
+    def _one(self, happened: CompletionEvent) -> list[bytes]:
+        match happened:
+            case TextDelta(text=text):
+                return [*self._leave_thought(), self._chunk({"content": text})]
+            case ReasoningDelta(text=text):
+                return self._thought(text)
+            case QueueMoved(ahead=ahead):
+                return [waiting(ahead)]
+            case _:
+                return []
+
+    def _thought(self, text: str) -> list[bytes]:
+        if self._where is ReasoningFormat.HIDDEN:
+            return []
+        if self._where is ReasoningFormat.PARSED:
+            return [self._chunk({"reasoning_content": text, "reasoning": text})]
+        opened = [] if self._in_thought else [self._chunk({"content": THINK_OPEN})]
+        self._in_thought = True
+        return [*opened, self._chunk({"content": text})]
+
+    def _leave_thought(self) -> list[bytes]:
+        left, self._in_thought = self._in_thought, False
+        return [self._chunk({"content": THINK_CLOSE})] if left else []
+
+    def _chunk(self, delta: dict[str, str]) -> bytes:
+        return b"%b%b%b" % (self._before, json.dumps(delta, ensure_ascii=False).encode(), self._after)
+
+
+async def _events(answer: LiveAnswer, head: _Head, closing: AsyncExitStack) -> AsyncIterator[bytes]:
+    async with closing:
+        if answer.ahead:
+            yield waiting(answer.ahead)
+        deltas = _Deltas(head)
+        role = head.chunk({"role": "assistant", "content": ""})
+        async for batch in answer.batches(KEEP_ALIVE_S):
+            data = b"".join(deltas.of(batch))
+            if role and (data and not data.startswith(b":")):
+                data, role = role + data, b""
+            if data or not batch:
+                yield data or KEEP_ALIVE
+        refusal = answer.ended_early
+        if refusal is not None:
+            yield event_line(refusal)
+            return
+        tail = [role, *deltas.end(), head.chunk({}, finish_reason(answer))]
+        yield b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])

@@ -1,0 +1,93 @@
+"""uvicorn's HTTP/1.1 connection with what it leaves out: a limit to the time that headers take, and an abrupt end.
+
+uvicorn starts its only timer after a response; a client that sends its headers a byte a minute would hold a connection
+for ever. A client that does not read holds one too, because a polite close waits until everything was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+HEADERS_WITHIN_S = 10.0
+MAX_HEADER_BYTES = 32 << 10
+
+
+class Connection(H11Protocol):
+    """One connection. Requests find it in their scope: ``scope["state"]["connection"]``."""
+
+    headers_within_s = HEADERS_WITHIN_S
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, {**app_state, "connection": self}, _loop)
+        self._header_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        if self._between_requests():
+            self._expect_headers()
+        super().data_received(data)
+        if not self._between_requests():
+            self._stop_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """End the connection now; what was not sent yet is lost."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as HTTP is answered in the shape of every other error."""
+        self._refuse(400, msg, "invalid_http")
+
+    def _between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_headers(self) -> None:
+        if self._header_timer is None:
+            self._header_timer = self.loop.call_later(self.headers_within_s, self._headers_are_late)
+
+    def _stop_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _headers_are_late(self) -> None:
+        self._header_timer = None
+        if self._between_requests() and not self.transport.is_closing():
+            self._refuse(408, "The headers of the request took too long.", "timeout")
+
+    def _refuse(self, status: int, message: str, code: str) -> None:
+        body = json.dumps(
+            {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
+        ).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        events = (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
+        try:
+            self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+        except h11.LocalProtocolError:  # it is in the middle of a response: there is no place for another
+            self.transport.abort()
+            return
+        self.transport.close()

@@ -1,0 +1,131 @@
+"""Every failure in OpenAI's shape: ``{"error": {"message", "type", "param", "code"}}`` with the right status."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import fastapi
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+
+_STATUS = {
+    ErrorCode.BAD_INPUT: (400, "invalid_value"),
+    ErrorCode.CONTEXT_FULL: (400, "context_length_exceeded"),
+    ErrorCode.BUSY: (429, "queue_full"),
+    ErrorCode.OUT_OF_MEMORY: (503, "out_of_memory"),
+    ErrorCode.MODEL_MISSING: (503, "model_missing"),
+    ErrorCode.MODEL_UNKNOWN: (503, "model_missing"),
+    ErrorCode.CANCELLED: (503, "closing"),
+}
+_CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error as a client gets it. `param` names the field that is wrong."""
+
+    status: int
+    message: str
+    code: str
+    param: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """OpenAI's `type`."""
+        if self.status == HTTPStatus.TOO_MANY_REQUESTS:
+            return "rate_limit_error"
+        return "server_error" if self.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+
+    def body(self) -> dict[str, object]:
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+
+    def headers(self) -> dict[str, str]:
+        if self.status in (429, 503):
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        return {"WWW-Authenticate": "Bearer"} if self.status == HTTPStatus.UNAUTHORIZED else {}
+
+    def response(self) -> Response:
+        return JSONResponse(self.body(), self.status, headers=self.headers())
+
+
+class Refused(fastapi.HTTPException):
+    """Raise it anywhere in a request. (FastAPI passes its own exceptions on where it reads bodies, and no others.)"""
+
+    def __init__(self, status: int, message: str, code: str, param: str | None = None) -> None:
+        super().__init__(status, message)
+        self.refusal = Refusal(status, message, code, param)
+
+
+def bad(message: str, param: str | None = None, code: str = "invalid_value") -> Refused:
+    """A request that cannot be answered as it is (400)."""
+    return Refused(400, message, code, param)
+
+
+def refusal_of(report: ErrorReport) -> Refusal:
+    """A failure of the assistant. Its details stay in the log: they may name folders of this computer."""
+    status, code = _STATUS.get(report.code, (500, report.code.value))
+    return Refusal(status, f"{report.cause.english()} {report.next_step.english()}", code)
+
+
+def install(app: FastAPI) -> None:
+    """Give every way to fail its answer."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(AppError, _app_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return error.refusal.response()
+
+
+async def _app_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    refusal = refusal_of(error.report)
+    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("a request failed: %s %s", error, error.report.details)
+    return refusal.response()
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()[0]
+    where = [str(part) for part in found["loc"] if part != "body"]
+    param = ".".join(where) or None
+    if found["type"] == "json_invalid":
+        return Refusal(400, "The body is not valid JSON.", "invalid_json").response()
+    message = f"{found['msg']} ({param})" if param else f"{found['msg']} (body)"
+    return Refusal(400, message, "invalid_value", param).response()
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = str(error.detail) if error.detail else phrase
+    refusal = Refusal(error.status_code, detail, _CODES.get(error.status_code, phrase.lower().replace(" ", "_")))
+    response = refusal.response()
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    log.error("a request failed", exc_info=error)
+    return Refusal(500, "The service failed; its log has the reason.", "internal_error").response()
+
+
+def event_line(refusal: Refusal) -> bytes:
+    """The error as an event of a stream that has begun."""
+    return b"data: " + json.dumps(refusal.body(), ensure_ascii=False).encode() + b"\n\n"

@@ -1,0 +1,192 @@
+"""From what clients send to messages of the assistant: text as it is, images looked at, speech written down."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.core.errors import AppError, ErrorReport
+from autoglm_desktop.core.events import Failed, PerceptionEvent
+from autoglm_desktop.core.limits import MAX_IMAGES_PER_MESSAGE
+from autoglm_desktop.core.messages import ImagePart, Message, Part, Role, TextPart
+from autoglm_desktop.core.perception import ImageReading, Transcribed, Transcript
+
+from .errors import bad
+from .schemas import (
+    AudioContent,
+    ChatMessage,
+    Content,
+    ImageContent,
+    InputImageContent,
+    InputMessage,
+    RefusalContent,
+    TextContent,
+)
+
+T = TypeVar("T")
+
+MAX_IMAGES = 32
+MAX_AUDIOS = 8
+
+_ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
+_IMAGE_TYPES = (
+    "image/png",
+    "image/jpeg",
+    "image/jpg",
+    "image/webp",
+    "image/gif",
+    "image/bmp",
+    "image/tiff",
+    "image/heic",
+)
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes the messages of one request in."""
+
+    assistant: Assistant
+
+    async def messages(self, sent: Sequence[ChatMessage | InputMessage]) -> tuple[Message, ...]:
+        """Raises Refused or AppError."""
+        _count(sent)
+        return tuple([await self._message(number, message) for number, message in enumerate(sent)])
+
+    async def _message(self, number: int, message: ChatMessage | InputMessage) -> Message:
+        where = f"messages.{number}.content"
+        content = message.content
+        if content is None and message.role != "assistant":
+            raise bad("A message of this role needs a content.", where)
+        if content is None or isinstance(content, str):
+            return Message(_ROLES[message.role], (TextPart(content or ""),))
+        parts = [await self._part(part, f"{where}.{place}") for place, part in enumerate(content)]
+        return Message(_ROLES[message.role], tuple(_separated(parts)))
+
+    async def _part(self, part: Content, where: str) -> Part:
+        match part:
+            case TextContent():
+                return TextPart(part.text)
+            case RefusalContent():
+                return TextPart(part.refusal)
+            case ImageContent(image_url=url):
+                return await self._image(url if isinstance(url, str) else url.url, where)
+            case InputImageContent(image_url=url):
+                if url is None:
+                    raise bad("Files are not kept here: send the image as a data: URL.", where)
+                return await self._image(url, where)
+            case AudioContent(input_audio=audio):
+                data = _decoded(audio.data, f"{where}.input_audio.data")
+                transcript = await transcribe(self.assistant, data, f".{audio.format}")
+                return TextPart(transcript.text)
+
+    async def _image(self, url: str, where: str) -> ImagePart:
+        data = _data_url(url, where)
+        part = await asyncio.to_thread(self.assistant.take_in_image, data)
+        if part.reading is not None:
+            return part
+        return replace(part, reading=await look(self.assistant, part))
+
+
+async def look(assistant: Assistant, part: ImagePart) -> ImageReading:
+    """What the engine reads in an image. Raises AppError; cancelled with the task."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[ImageReading | ErrorReport] = loop.create_future()
+
+    def done(found: ImageReading | ErrorReport) -> None:
+        _settle(loop, result, found)
+
+    job = await asyncio.to_thread(assistant.look, part, done)
+    try:
+        return _or_raise(await result)
+    except asyncio.CancelledError:
+        assistant.cancel_job(job)
+        raise
+
+
+async def transcribe(assistant: Assistant, data: bytes, suffix: str, *, language: str | None = None) -> Transcript:
+    """Speech as text. Raises AppError; cancelled with the task. The file lives as long as the work."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Transcript | ErrorReport] = loop.create_future()
+
+    def take(event: PerceptionEvent) -> None:
+        if isinstance(event, Transcribed):
+            _settle(loop, result, event.transcript)
+        elif isinstance(event, Failed):
+            _settle(loop, result, event.error)
+
+    with tempfile.TemporaryDirectory(prefix="autoglm-") as folder:
+        path = Path(folder) / f"speech{suffix}"
+        await asyncio.to_thread(path.write_bytes, data)
+        job = await asyncio.to_thread(lambda: assistant.transcribe(path, language=language, on_event=take))
+        try:
+            return _or_raise(await result)
+        except asyncio.CancelledError:
+            assistant.cancel_job(job)
+            raise
+
+
+def _settle(loop: asyncio.AbstractEventLoop, result: asyncio.Future[T], value: T) -> None:
+    """Called on any thread."""
+
+    def settle() -> None:
+        if not result.done():
+            result.set_result(value)
+
+    with contextlib.suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(settle)
+
+
+def _or_raise(found: T | ErrorReport) -> T:
+    if isinstance(found, ErrorReport):
+        raise AppError(found.code, found.cause, found.next_step, details=found.details)
+    return found
+
+
+def _count(sent: Sequence[ChatMessage | InputMessage]) -> None:
+    """Refuse what would keep the engine busy for minutes before the first word."""
+    contents = [message.content for message in sent if isinstance(message.content, list)]
+    images = [sum(isinstance(p, ImageContent | InputImageContent) for p in content) for content in contents]
+    if max(images, default=0) > MAX_IMAGES_PER_MESSAGE or sum(images) > MAX_IMAGES:
+        raise bad(f"At most {MAX_IMAGES_PER_MESSAGE} images in a message and {MAX_IMAGES} in all.", "messages")
+    if sum(isinstance(part, AudioContent) for content in contents for part in content) > MAX_AUDIOS:
+        raise bad(f"At most {MAX_AUDIOS} recordings.", "messages")
+
+
+def _separated(parts: list[Part]) -> list[Part]:
+    """Pieces of text that follow each other are lines of their own."""
+    found: list[Part] = []
+    for part in parts:
+        if found and isinstance(part, TextPart) and isinstance(found[-1], TextPart):
+            found.append(TextPart("\n"))
+        found.append(part)
+    return found
+
+
+def _data_url(url: str, where: str) -> bytes:
+    head, comma, data = url.partition(",")
+    if not head.lower().startswith("data:") or not comma:
+        raise bad("Only data: URLs are taken: this service fetches nothing from files or the network.", where)
+    kind, *how = head[5:].lower().split(";")
+    if kind not in _IMAGE_TYPES:
+        raise bad(f"Images of the type {kind[:60]!r} are not taken.", where, "unsupported_image")
+    if "base64" not in how:
+        raise bad("The data: URL must be in base64.", where)
+    return _decoded(data, where)
+
+
+def _decoded(data: str, where: str) -> bytes:
+    try:
+        found = base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise bad("This is not valid base64.", where, "invalid_base64") from error
+    if not found:
+        raise bad("There is nothing in it.", where)
+    return found

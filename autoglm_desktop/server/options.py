@@ -1,0 +1,139 @@
+"""What chat completions and responses share: how to sample, how long, and whether to think."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from autoglm_desktop.core.messages import Sampling
+from autoglm_desktop.core.settings import Settings
+
+from .errors import Refused, bad
+
+T = TypeVar("T")
+
+MAX_TOKENS = 131_072
+MAX_STOPS = 16
+MAX_SEED = (1 << 63) - 1
+_LEAST_TOP_P = 1e-6
+_BUDGETS = {"low": 128, "medium": 512, "high": 2048, "xhigh": 4096, "max": 8192}
+
+StopText = Annotated[str, StringConstraints(max_length=512)]
+TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
+
+
+class Wire(BaseModel):
+    """What comes from clients: keys that this version does not know are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Thinking(Wire):
+    type: Literal["enabled", "disabled", "auto", "adaptive"]
+    budget_tokens: TokenLimit | None = None
+
+
+class ReasoningFormat(StrEnum):
+    """Where the reasoning goes."""
+
+    PARSED = "parsed"
+    """Into `reasoning_content` and `reasoning`, beside the answer."""
+    RAW = "raw"
+    """Into the content, between ``<think>`` and ``</think>`` before the answer."""
+    HIDDEN = "hidden"
+
+
+class Options(Wire):
+    """Fields of both endpoints; what clients put into `extra_body` arrives at this level, too."""
+
+    temperature: float | None = Field(None, ge=0.0, le=2.0)
+    top_p: float | None = Field(None, ge=0.0, le=1.0)
+    top_k: int | None = Field(None, ge=-1, le=1000)
+    min_p: float | None = Field(None, ge=0.0, le=1.0)
+    repetition_penalty: float | None = Field(None, ge=0.5, le=2.0)
+    frequency_penalty: float | None = Field(None, ge=-2.0, le=2.0)
+    presence_penalty: float | None = Field(None, ge=-2.0, le=2.0)
+    seed: int | None = Field(None, ge=-MAX_SEED, le=MAX_SEED)
+
+    enable_thinking: bool | None = None
+    chat_template_kwargs: dict[str, Any] | None = Field(None, description="`enable_thinking` or `thinking` in it")
+    thinking: Thinking | None = None
+    thinking_budget: TokenLimit | None = None
+    return_reasoning: bool | None = None
+    include_reasoning: bool | None = None
+    reasoning_format: ReasoningFormat | None = Field(
+        None, description="`parsed`: in fields of its own; `raw`: as <think>…</think> in the content; `hidden`"
+    )
+
+    def sampling(self, settings: Settings) -> Sampling:
+        """As asked, else as the settings say."""
+        return Sampling(
+            temperature=_or(self.temperature, settings.temperature),
+            top_p=max(_LEAST_TOP_P, _or(self.top_p, settings.top_p)),
+            top_k=max(0, _or(self.top_k, settings.top_k)),
+            min_p=_or(self.min_p, settings.min_p),
+            repetition_penalty=_or(self.repetition_penalty, settings.repetition_penalty),
+            frequency_penalty=_or(self.frequency_penalty, 0.0),
+            presence_penalty=_or(self.presence_penalty, 0.0),
+            seed=self.seed,
+        )
+
+    def thinks(self, effort: str | None) -> bool:
+        """Whether to reason first; `effort` is OpenAI's ``reasoning.effort``. Without any word of it: no."""
+        asked = (self.enable_thinking, self._in_template(), self._by_type(), _by_effort(effort))
+        return next((choice for choice in asked if choice is not None), False)
+
+    def budget_tokens(self, effort: str | None) -> int | None:
+        """The bound of the reasoning; None: the one of the settings."""
+        return self.thinking_budget or (self.thinking and self.thinking.budget_tokens) or _BUDGETS.get(effort or "")
+
+    def where(self) -> ReasoningFormat:
+        """Where the reasoning goes."""
+        wanted = self.return_reasoning if self.return_reasoning is not None else self.include_reasoning
+        if wanted is False:
+            return ReasoningFormat.HIDDEN
+        return self.reasoning_format or ReasoningFormat.PARSED
+
+    def _in_template(self) -> bool | None:
+        found = self.chat_template_kwargs or {}
+        for name in ("enable_thinking", "thinking"):
+            if name in found:
+                if not isinstance(found[name], bool):
+                    raise bad(f"chat_template_kwargs.{name} must be true or false.", f"chat_template_kwargs.{name}")
+                return bool(found[name])
+        return None
+
+    def _by_type(self) -> bool | None:
+        return None if self.thinking is None else self.thinking.type != "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """By which names the loaded model may be asked for."""
+
+    alias: str
+    model_id: str
+
+    def require(self, name: str) -> None:
+        """Raises Refused 404 for another model."""
+        if name.lower() not in (self.alias, self.model_id.lower()):
+            raise Refused(
+                404, f"The model {name[:100]!r} does not exist here; see /v1/models.", "model_not_found", "model"
+            )
+
+
+def stops_of(stop: str | list[str] | None) -> tuple[str, ...]:
+    """Stop strings as the engine takes them."""
+    given = [stop] if isinstance(stop, str) else stop or []
+    return tuple(dict.fromkeys(text for text in given if text))
+
+
+def _by_effort(effort: str | None) -> bool | None:
+    return None if effort is None else effort not in ("none", "minimal")
+
+
+def _or(value: T | None, default: T) -> T:
+    return default if value is None else value

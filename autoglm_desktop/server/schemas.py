@@ -1,0 +1,164 @@
+"""What clients send. Unknown keys are ignored; what is known and cannot be done is refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .options import MAX_STOPS, Options, StopText, TokenLimit, Wire
+
+MAX_MESSAGES = 2048
+MAX_PARTS = 256
+
+
+class TextContent(Wire):
+    type: Literal["text", "input_text", "output_text"]
+    text: str
+
+
+class RefusalContent(Wire):
+    type: Literal["refusal"]
+    refusal: str = ""
+
+
+class ImageUrl(Wire):
+    url: str
+
+
+class ImageContent(Wire):
+    type: Literal["image_url"]
+    image_url: ImageUrl | str
+
+
+class InputImageContent(Wire):
+    type: Literal["input_image"]
+    image_url: str | None = None
+    file_id: str | None = None
+
+
+class AudioData(Wire):
+    data: str
+    format: Literal["wav", "mp3"]
+
+
+class AudioContent(Wire):
+    type: Literal["input_audio"]
+    input_audio: AudioData
+
+
+Content = Annotated[
+    TextContent | RefusalContent | ImageContent | InputImageContent | AudioContent, Field(discriminator="type")
+]
+Contents = Annotated[list[Content], Field(max_length=MAX_PARTS)]
+
+
+class ChatMessage(Wire):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | Contents | None = None
+    reasoning_content: str | None = None
+
+
+class StreamOptions(Wire):
+    include_usage: bool = False
+
+
+class ResponseFormat(Wire):
+    type: str
+
+
+class ChatRequest(Options):
+    """`POST /v1/chat/completions`."""
+
+    model: str
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=MAX_STOPS)] | None = None
+    reasoning_effort: str | None = None
+    n: int | None = Field(None, ge=1)
+    tools: list[Any] | None = None
+    tool_choice: Any = None
+    functions: list[Any] | None = None
+    response_format: ResponseFormat | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    logit_bias: dict[str, float] | None = None
+    modalities: list[str] | None = None
+
+
+class InputMessage(Wire):
+    """An item of the input of a response; a message may leave its type out."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | Contents
+
+
+class ReasoningItem(Wire):
+    """The reasoning of an earlier answer, sent back: the model does not read it again."""
+
+    type: Literal["reasoning"]
+
+
+InputItem = ReasoningItem | InputMessage
+
+
+class Reasoning(Wire):
+    effort: str | None = None
+    summary: str | None = None
+
+
+class TextFormat(Wire):
+    type: str = "text"
+
+
+class TextOptions(Wire):
+    format: TextFormat | None = None
+
+
+class ResponsesRequest(Options):
+    """`POST /v1/responses`."""
+
+    model: str
+    input: str | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES)]
+    instructions: str | None = None
+    stream: bool | None = None
+    max_output_tokens: TokenLimit | None = None
+    reasoning: Reasoning | None = None
+    text: TextOptions | None = None
+    tools: list[Any] | None = None
+    tool_choice: Any = None
+    metadata: dict[str, str] | None = None
+    previous_response_id: str | None = None
+    conversation: Any = None
+    background: bool | None = None
+
+
+class PhoneChange(Wire):
+    """`PUT /v1/energy/phone`: what is left out stays as it is."""
+
+    battery: float | None = Field(None, ge=0.0, le=1.0, description="0 to 1")
+    plugged: bool | None = None
+    ambient_c: float | None = Field(None, ge=-20.0, le=50.0)
+    screen: float | None = Field(None, ge=0.0, le=1.0)
+    speed: float | None = Field(None, ge=1.0, le=600.0, description="simulated seconds per second")
+    soc_temperature_c: float | None = Field(
+        None, ge=-20.0, le=110.0, description="hold the processor there, for a demonstration"
+    )
+    release_temperature: bool | None = Field(None, description="let the processor go again")
+
+
+class ErrorBody(Wire):
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorAnswer(Wire):
+    """Every error."""
+
+    error: ErrorBody
