@@ -44,6 +44,7 @@ from .events import (
     NodeAdded,
     SettingsChanged,
 )
+from .image_text import described
 from .ledger import Ledger
 from .perception import Perception
 from .runner import NodeImage, Runner
@@ -101,6 +102,8 @@ class Assistant(Senses):
             self._runner.cache,
             settings=lambda: self._settings,
             enter_ledger=store.enter_ledger,
+            in_words=lambda message: described((message,), self._perception.reading)[0],
+            sees=self.sees,
         )
         self._deleted: list[str] = []
         self._closed = False

@@ -31,7 +31,7 @@ from autoglm_desktop.core.events import (
     Usage,
 )
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TextPart, TurnRequest
+from autoglm_desktop.core.messages import ImagePart, Message, ModelRef, Role, Sampling, TextPart, TurnRequest
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.settings import Settings
@@ -116,11 +116,16 @@ class CompletionService:
         *,
         settings: Callable[[], Settings],
         enter_ledger: Callable[[Node], None],
-        tell_model: Callable[[Message, ModelRef], Message] = lambda message, _model: message,
+        in_words: Callable[[Message], Message] = lambda message: message,
+        sees: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`enter_ledger` writes the line of an answer. `tell_model` makes of a message what the model can read."""
+        """`enter_ledger` writes the line of an answer.
+
+        `sees` tells whether a model takes images; for one that does not `in_words` puts their readings in their place.
+        """
         self._engine, self._library, self._energy, self._cache = engine, library, energy, cache
-        self._settings, self._enter_ledger, self._tell_model = settings, enter_ledger, tell_model
+        self._settings, self._enter_ledger = settings, enter_ledger
+        self._in_words, self._sees = in_words, sees
         self._lock = threading.Lock()
         self._line: dict[str, _Turn] = {}
         """Turns that run or wait, in the order in which the engine takes them."""
@@ -181,7 +186,7 @@ class CompletionService:
         return TurnRequest(
             turn_id=uuid.uuid4().hex,
             model=model,
-            messages=tuple(self._tell_model(message, model) for message in messages),
+            messages=self._readable(messages, model),
             tier=tier,
             sampling=request.sampling or sampling_of(settings),
             max_tokens=request.max_tokens or settings.max_tokens,
@@ -189,6 +194,12 @@ class CompletionService:
             thinking_budget_tokens=request.thinking_budget_tokens or settings.thinking_budget_tokens,
             stop=request.stop,
         )
+
+    def _readable(self, messages: tuple[Message, ...], model: ModelRef) -> tuple[Message, ...]:
+        """The messages as the model can take them."""
+        if not any(map(_has_images, messages)) or self._sees(model.model_id):
+            return messages
+        return tuple(map(self._in_words, messages))
 
     def _join_line(self, asked: TurnRequest, sink: CompletionSink, max_waiting: int, cap: int | None) -> _Turn:
         with self._lock:
@@ -278,7 +289,7 @@ def merged(messages: Iterable[Message]) -> tuple[Message, ...]:
 
     Blank messages say nothing and are left out.
     """
-    said = [message for message in messages if message.text.strip() or any(p.kind != "text" for p in message.parts)]
+    said = [message for message in messages if message.text.strip() or _has_images(message)]
     ordered = [m for m in said if m.role is Role.SYSTEM] + [m for m in said if m.role is not Role.SYSTEM]
     return tuple(_joined(list(group)) for _, group in groupby(ordered, key=lambda message: message.role))
 
@@ -306,6 +317,10 @@ def _joined(messages: list[Message]) -> Message:
     for message in messages[1:]:
         parts += [TextPart("\n\n"), *message.parts]
     return Message(messages[0].role, tuple(parts), "\n\n".join(m.reasoning for m in messages if m.reasoning))
+
+
+def _has_images(message: Message) -> bool:
+    return any(isinstance(part, ImagePart) for part in message.parts)
 
 
 def _is_waiting(event: TurnEvent) -> bool:
