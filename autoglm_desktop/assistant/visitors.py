@@ -15,7 +15,6 @@ from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import KioskConfig, Touch
-from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.core.settings import Settings
 
 from .assistant import Assistant
@@ -95,7 +94,7 @@ class Visitors:
             case "full":
                 energy.set_battery(1.0)
 
-    def ask(self, text: str, images: tuple[ImagePart, ...] = ()) -> Node:
+    def ask(self, text: str) -> Node:
         """Ask for an answer; returns it (STREAMING). Raises AppError BAD_INPUT over the limits, and as `send` does."""
         if self.prompts_left == 0:
             raise AppError(
@@ -114,7 +113,6 @@ class Visitors:
         answer = self._assistant.send(
             self._conversation_id,
             text,
-            images=images,
             max_tokens=self._config.max_answer_tokens,
             drop_oldest=True,
         )

@@ -40,7 +40,7 @@ class Guard(QObject):
         """Begin."""
         self._application.installEventFilter(self)
         for scheme in _LINKS:
-            QDesktopServices.setUrlHandler(scheme, self, b"stay")
+            QDesktopServices.setUrlHandler(scheme, self, "stay")  # type: ignore[arg-type]  # a str is what it takes
 
     def close(self) -> None:
         """End it, and let links open again."""

@@ -13,7 +13,7 @@ from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme
 from autoglm_desktop.ui.transcript.view import TranscriptView
-from autoglm_desktop.ui.widgets.parts import Panel, describe, label
+from autoglm_desktop.ui.widgets.parts import Panel, card, describe, label
 
 
 class Talk(Panel):
@@ -26,7 +26,10 @@ class Talk(Panel):
         self.trouble.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.view, 1)
+        frame, inner = card()
+        inner.addWidget(self.view)
+        frame.setObjectName("kioskTalk")
+        column.addWidget(frame, 1)
         column.addWidget(self.trouble)
         self.settle()
 

@@ -1,0 +1,300 @@
+"""The kiosk's window over a scripted engine: visitors, limits, wipe, staff, what cannot be left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.energy import EnergyService
+from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
+from autoglm_desktop.core.errors import ErrorCode, ErrorReport
+from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.kiosk import KioskConfig, Restart, Suggestion
+from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.energy.scenario_result import Sample
+from autoglm_desktop.energy.telemetry import ThisComputer
+from autoglm_desktop.engine.script import Hold, Reply, Script
+from autoglm_desktop.engine.scripted import ScriptedEngine
+from autoglm_desktop.store.store import Store
+from autoglm_desktop.ui.kiosk.window import KioskWindow, Place
+from tests.helpers.windows import Clock, PlayedLibrary
+
+SECRET = "aubergine-4711"  # noqa: S105 - what a visitor wrote
+CONFIG = KioskConfig(
+    pin="271828",
+    language="en",
+    max_prompts=3,
+    max_prompt_chars=60,
+    suggestions=(
+        Suggestion(zh_CN="你是谁?", en="Who are you?"),
+        Suggestion(zh_CN="车里", en="Into a hot car", touch="car"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    window: KioskWindow
+    assistant: Assistant
+    engine: ScriptedEngine
+    visitors: Visitors
+    files: Path
+    clock: Clock
+
+    def leave_alone(self, seconds: float) -> None:
+        self.clock.now_s += seconds
+        self.window.beat()
+
+
+@contextmanager
+def kiosk(
+    qapp: QApplication, folder: Path, script: Script, config: KioskConfig = CONFIG, now: datetime | None = None
+) -> Iterator[Opened]:
+    engine, clock, files = ScriptedEngine(script), Clock(), folder / "files"
+    settings = kiosk_settings(Settings(), config)
+    energy = EnergyService(settings=settings, computer=ThisComputer(gpu=msg("No card.")), clock=clock, wall=clock.wall)
+    assistant = Assistant(engine, Store(None), PlayedLibrary(folder), settings, energy=energy)
+    visitors = Visitors(assistant, config, files)
+    moments = iter([datetime(2026, 1, 1, 12).astimezone()])
+    window = KioskWindow(
+        qapp,
+        assistant,
+        visitors,
+        config,
+        clock=clock,
+        now=lambda: next(moments, now or datetime(2026, 1, 1, 13).astimezone()),
+    )
+    window.guard.touched_s = clock()
+    try:
+        window.open(full_screen=False)
+        QTest.qWaitForWindowExposed(window)
+        yield Opened(window, assistant, engine, visitors, files, clock)
+    finally:
+        window.end()
+        visitors.close()
+        assistant.close()
+        window.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def words_of(window: QWidget) -> str:
+    """Every text that the window's widgets hold, seen or not."""
+    found = []
+    for widget in window.findChildren(QWidget):
+        for name in ("text", "toPlainText", "accessibleName", "accessibleDescription", "toolTip", "placeholderText"):
+            getter = getattr(widget, name, None)
+            found.append(str(getter() if callable(getter) else getter))
+    return "\n".join(found)
+
+
+def ask(qtbot: QtBot, opened: Opened, text: str) -> None:
+    bar = opened.window.ask_bar
+    QTest.mouseClick(bar.edit, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(bar.edit, text)
+    QTest.mouseClick(bar.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not opened.visitors.answering and opened.window.bridge.idle)
+
+
+def test_a_visitor_asks_and_is_forgotten(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply(f"You said {SECRET}.")]) as opened:
+        window = opened.window
+        ask(qtbot, opened, SECRET)
+        assert window.place is Place.VISITOR
+        assert SECRET in words_of(window)
+        assert window.pages.currentWidget() is window.talk
+        (opened.files / "speech.wav").write_bytes(b"RIFF")
+        QApplication.clipboard().setText(SECRET)
+        opened.leave_alone(65)
+        assert "5 s" in window.told.text()
+        with qtbot.waitSignal(window.wiped):
+            opened.leave_alone(6)
+        qtbot.waitUntil(lambda: not window.talk.view.busy)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        assert window.place is Place.ATTRACT
+        assert SECRET not in words_of(window)
+        assert QApplication.clipboard().text() == ""
+        assert list(opened.files.iterdir()) == []
+        assert not opened.visitors.answering
+        assert opened.visitors.conversation_id is None
+        ask(qtbot, opened, "And now?")
+        assert SECRET not in str(opened.engine.requests[-1].messages)
+        assert opened.visitors.tally.visitors == 2
+    assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_visitor_who_leaves_in_mid_answer_is_forgotten_when_it_ended(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    hold = Hold()
+    with kiosk(qapp, tmp_path, [Reply(f"a long answer about {SECRET}", hold=hold, hold_after=2)]) as opened:
+        bar = opened.window.ask_bar
+        QTest.keyClicks(bar.edit, "tell")
+        QTest.keyClick(bar.edit, Qt.Key.Key_Return)
+        qtbot.waitUntil(hold.reached.is_set)
+        opened.leave_alone(1000)
+        assert opened.window.place is Place.VISITOR, "an answer counts as company"
+        with qtbot.waitSignal(opened.window.wiped):
+            QTest.mouseClick(opened.window.again, Qt.MouseButton.LeftButton)
+        assert opened.window.place is Place.ATTRACT
+
+
+def test_limits_are_said_in_place(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        for _ in range(3):
+            ask(qtbot, opened, "again")
+        ask(qtbot, opened, "once more")
+        assert "3 times" in opened.window.talk.trouble.text()
+        assert len(opened.engine.requests) == 3
+        assert opened.window.ask_bar.edit.maxLength() == 60
+        assert opened.engine.requests[-1].max_tokens == CONFIG.max_answer_tokens
+
+
+def test_an_answer_that_the_engine_lost_is_made_again(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    died = ErrorReport(ErrorCode.ENGINE_DIED, msg("It died."), msg("Ask again."))
+    with kiosk(qapp, tmp_path, [Reply("Half", error=died), Reply("The whole answer.")]) as opened:
+        bar = opened.window.ask_bar
+        QTest.keyClicks(bar.edit, "go")
+        QTest.keyClick(bar.edit, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: "The whole answer." in words_of(opened.window))
+        assert opened.visitors.tally.recovered == 1
+        assert opened.visitors.tally.failures == 0
+
+
+def test_an_engine_that_stays_down_is_told_kindly(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    died = ErrorReport(ErrorCode.ENGINE_DIED, msg("It died."), msg("Ask again."))
+    with kiosk(qapp, tmp_path, [Reply("", error=died)]) as opened:
+        bar = opened.window.ask_bar
+        QTest.keyClicks(bar.edit, "go")
+        QTest.keyClick(bar.edit, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: opened.window.talk.trouble.text() == "Ask again.")
+        assert (opened.visitors.tally.recovered, opened.visitors.tally.failures) == (1, 1)
+
+
+def test_chips_ask_and_touch_the_phone(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("I am.")]) as opened:
+        who, car = opened.window.hero.chips
+        QTest.mouseClick(car, Qt.MouseButton.LeftButton)
+        assert opened.assistant.energy.view().snapshot.conditions.ambient_c == 45.0
+        QTest.mouseClick(who, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: bool(opened.engine.requests) and not opened.visitors.answering)
+        assert opened.engine.requests[0].messages[-1].text == "Who are you?"
+
+
+def test_every_visitor_finds_the_phone_as_configured(qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        opened.window.welcome()
+        opened.window.phone.level_chosen.emit(0.2)
+        assert opened.assistant.energy.view().snapshot.state.soc == pytest.approx(0.2)
+        opened.window.send_away()
+        opened.window.welcome()
+        assert opened.assistant.energy.view().snapshot.state.soc == pytest.approx(CONFIG.phone.battery)
+
+
+def test_the_language_goes_back_with_the_visitor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        opened.window.welcome()
+        QTest.mouseClick(opened.window.languages, Qt.MouseButton.LeftButton)
+        assert opened.window.hero.chips[0].text() == "你是谁?"
+        with qtbot.waitSignal(opened.window.wiped):
+            opened.window.send_away()
+        assert opened.window.hero.chips[0].text() == "Who are you?"
+
+
+def test_staff_needs_the_pin_and_tries_are_slowed(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window, pad = opened.window, opened.window.pad
+        QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+        assert window.pages.currentWidget() is pad
+        right = 0
+        for number in range(1000):
+            for digit in f"{number:06d}":
+                QTest.mouseClick(pad.keys[(int(digit) - 1) % 10], Qt.MouseButton.LeftButton)
+            QTest.mouseClick(pad.enter, Qt.MouseButton.LeftButton)
+            right += window.place is Place.STAFF
+            if number > 5:
+                break  # the keys are disabled now; what follows is the guard's own test
+        assert right == 0
+        assert not pad.enter.isEnabled()
+        opened.clock.now_s += 400
+        pad.begin()
+        for digit in CONFIG.pin:
+            QTest.mouseClick(pad.keys[(int(digit) - 1) % 10], Qt.MouseButton.LeftButton)
+        QTest.mouseClick(pad.enter, Qt.MouseButton.LeftButton)
+        assert window.place is Place.STAFF
+        assert window.pages.currentWidget() is window.staff
+        QTest.mouseClick(window.staff.back, Qt.MouseButton.LeftButton)
+        assert window.place is Place.ATTRACT
+
+
+def test_staff_in_front_of_a_visitor_wipes_first(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        ask(qtbot, opened, SECRET)
+        opened.window.show_pin()
+        with qtbot.waitSignal(opened.window.wiped):
+            opened.window.pad.opened.emit()
+        assert opened.window.place is Place.STAFF
+        assert opened.visitors.conversation_id is None
+
+
+def test_it_cannot_be_left(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        window.close()
+        assert window.isVisible()
+        for key in (Qt.Key.Key_F4, Qt.Key.Key_F11):
+            QTest.keyClick(window, key, Qt.KeyboardModifier.AltModifier)
+        QTest.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+        assert window.isVisible()
+        with qtbot.assertNotEmitted(window.restart_requested):
+            QDesktopServices.openUrl(QUrl("https://example.org"))
+        assert window.isVisible()
+
+
+def test_the_daily_restart_waits_for_nobody_to_be_there(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    tomorrow = datetime(2026, 1, 2, 5).astimezone()
+    with kiosk(qapp, tmp_path, [Reply("Yes.")], now=tomorrow) as opened:
+        opened.window.welcome()
+        with qtbot.assertNotEmitted(opened.window.restart_requested):
+            opened.window.beat()
+        opened.window.send_away()
+        with qtbot.waitSignal(opened.window.restart_requested):
+            opened.window.beat()
+
+
+@pytest.mark.parametrize(("hours", "due"), [(1, False), (15, False), (17, True), (40, True)])
+def test_when_a_restart_is_due(hours: int, due: bool) -> None:
+    started = datetime(2026, 1, 1, 12).astimezone()
+    assert Restart(at="04:30").due(started, started + timedelta(hours=hours)) is due
+    assert not Restart(at="").due(started, started + timedelta(days=9))
+
+
+def test_the_attract_page_plays_until_somebody_comes(qapp: QApplication, tmp_path: Path) -> None:
+    def sample(t_s: float, soc: float) -> Sample:
+        rest = dict.fromkeys(Sample._fields, 0.0)
+        return Sample(**(rest | {"t_s": t_s, "soc": soc, "tier": "int8", "plugged": False, "down": 0, "status": 0}))  # type: ignore[arg-type]
+
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        attract = opened.window.attract
+        opened.window.scenario_ready.emit([sample(60.0 * n, 0.9 - n / 100) for n in range(50)], 8 * 3600.0)
+        assert attract.playing
+        assert opened.window.phone.level.text() == "90 %"
+        for _ in range(10):
+            attract.step()
+        assert opened.window.phone.level.text() == "80 %"
+        assert "08:10" in opened.window.phone.told.text()
+        QTest.mouseClick(opened.window, Qt.MouseButton.LeftButton)
+        assert not attract.playing
+        assert opened.window.place is Place.VISITOR
+        assert np.isfinite(opened.window.left_s)
