@@ -8,19 +8,23 @@ from autoglm_desktop.energy.policies import Forecast
 from autoglm_desktop.energy.power import decode_cost, tiers_that_fit
 
 
-def forecasts(phone: Phone, *, tokens_s: float, ambient_c: float, screen: float) -> tuple[Forecast, ...]:
+def forecasts(
+    phone: Phone, *, tokens_s: float, ambient_c: float, screen: float, rest_w: float | None = None
+) -> tuple[Forecast, ...]:
     """Mean watts and settled skin temperature of every tier that fits, best first.
 
     `tokens_s` is the mean demand in decoded tokens per second (what a tier cannot do in time, it does not do); `screen`
-    the mean brightness, 0 to 1. Skin: ambient + body-to-ambient resistance × watts.
+    the mean brightness, 0 to 1. `rest_w` is what everything but decoding draws on average, where that was observed;
+    else idle and screen are taken. Skin: ambient + body-to-ambient resistance × watts.
     """
-    return tuple(_forecast(phone, tier, tokens_s, ambient_c, screen) for tier in tiers_that_fit(phone.profile))
+    rest = phone.idle_w + phone.screen_w * screen if rest_w is None else rest_w
+    return tuple(_forecast(phone, tier, tokens_s, ambient_c, rest) for tier in tiers_that_fit(phone.profile))
 
 
-def _forecast(phone: Phone, tier: Tier, tokens_s: float, ambient_c: float, screen: float) -> Forecast:
+def _forecast(phone: Phone, tier: Tier, tokens_s: float, ambient_c: float, rest_w: float) -> Forecast:
     cost = decode_cost(phone.profile, tier)
     processor = min(tokens_s, cost.per_s) * cost.joules
-    watts = phone.idle_w + phone.screen_w * screen + min(processor, phone.allocator.sustainable_w)
+    watts = rest_w + min(processor, phone.allocator.sustainable_w)
     return Forecast(tier, watts, ambient_c + watts / phone.rejects)
 
 

@@ -74,6 +74,8 @@ class Load(NamedTuple):
     loading_w: float = 0.0
     radio: float = 0.0
     """Share of the step in which the radio sends or receives."""
+    asleep: bool = False
+    """In standby: `standby_w` in the place of `idle_w`. A processor that works is awake: the caller's to keep."""
 
 
 class State(NamedTuple):
@@ -170,6 +172,7 @@ class Phone:
         "radio_w",
         "rejects",
         "screen_w",
+        "standby_w",
         "trips_c",
         "voltage_v",
     )  # fmt: skip
@@ -183,7 +186,7 @@ class Phone:
         self.trips_c, self.hysteresis_k = profile.throttle.trips_c, profile.throttle.hysteresis_k
         self.rejects = 1.0 / profile.thermal.body_ambient_k_w
         power, charger = profile.power, profile.charger
-        self.idle_w, self.screen_w = power.idle_w, power.screen_w
+        self.idle_w, self.standby_w, self.screen_w = power.idle_w, power.standby_w, power.screen_w
         self.radio_w, self.radio_tail_w, self.radio_tail_s = power.radio_w, power.radio_tail_w, power.radio_tail_s
         self.charger_w, self.converter_loss = charger.power_w, 1.0 / charger.efficiency - 1.0
         self.max_charge_a, self.voltage_v = charger.max_current_a, charger.voltage_v
@@ -254,14 +257,14 @@ def add(a: Flows, b: Flows) -> Flows:
 def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Flows]:
     """One step that no poll interrupts; a poll may end it."""
     (time, soc, v_rc, junction, spreader, body, granted_w, integral, left, status, tail, charging, down) = state
-    ambient, screen, plugged, tok_s, tok_j, pre_s, pre_j, vision, speech, loading, radio = load
+    ambient, screen, plugged, tok_s, tok_j, pre_s, pre_j, vision, speech, loading, radio, asleep = load
 
     processor = tok_s * tok_j + pre_s * pre_j + vision + speech + loading
     share = 0.0 if down else (granted_w / processor if processor > granted_w else 1.0)
     processor *= share
     idle = screen_w = radio_w = 0.0
     if not down:
-        idle, screen_w = phone.idle_w, phone.screen_w * screen
+        idle, screen_w = phone.standby_w if asleep else phone.idle_w, phone.screen_w * screen
         if radio or tail:
             radio_w, tail = _radio(phone, radio, tail, dt)
     rest = idle + screen_w + radio_w

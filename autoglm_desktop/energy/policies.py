@@ -1,8 +1,9 @@
 """Policies by name: which tier, and why. Pure functions over a `Situation` and a `Memory`.
 
 - ``guide``: the guide of AutoGLM-Phone. Above 70 % FP16, above 30 % INT8, else INT4; plugged in FP16.
-- ``steady`` (default): the guide with bands of ±3 %, 60 s of dwell, and a switch only between turns, except in an
-  emergency (skin at EMERGENCY, SoC at 95 °C, or a battery under 3 %), which takes INT4 at once.
+- ``steady`` (default): the guide with bands of ±3 %, 60 s of dwell (after a change, and after the charger was plugged
+  in, unless by hand), and a switch only between turns, except in an emergency (skin at EMERGENCY, SoC at 95 °C, or a
+  battery under 3 %), which takes INT4 at once.
 - ``last-until``: a budget: the pack must live until a time at a reserve. Planned anew every 5 minutes: the best tier
   whose forecast watts fit the budget and whose forecast skin stays under 43 °C.
 - ``fixed-fp16``, ``fixed-int8``, ``fixed-int4``: baselines that react to nothing.
@@ -21,6 +22,8 @@ INT8_ABOVE = 0.30
 BAND = 0.03
 DWELL_S = 60.0
 REPLAN_S = 300.0
+PLAN_SHARE = 0.9
+"""Of its budget that ``last-until`` plans to use: demand grows during a day more often than it shrinks."""
 SKIN_LIMIT_C = 43.0
 EMERGENCY_SKIN_C = 52.0
 EMERGENCY_SOC_C = 95.0
@@ -90,6 +93,8 @@ class Memory:
     since_s: float | None = None
     """When the tier was last changed."""
     charging: bool | None = None
+    plugged_s: float | None = None
+    """When ``steady`` first saw the charger that is plugged in now."""
     emergency: bool = False
     hot: bool = False
     low: bool = False
@@ -157,7 +162,7 @@ def _guide(situation: Situation, memory: Memory) -> Pick:
 
 def _steady(situation: Situation, memory: Memory) -> Pick:
     emergency = is_emergency(situation, memory)
-    memory = replace(memory, emergency=emergency)
+    memory = replace(memory, emergency=emergency, plugged_s=_plugged_s(situation, memory))
     if emergency:
         reason = msg("Emergency: the device is too hot or nearly empty, INT4 at once.")
         at_once = memory.tier is not Tier.INT4
@@ -205,10 +210,18 @@ def _reason_to_wait(situation: Situation, memory: Memory, wanted: Tier) -> Text 
     if not situation.between_turns:
         return msg("{tier} follows after this answer.", tier=wanted.label)
     since = memory.since_s
+    if since is not None and memory.plugged_s is not None:
+        since = max(since, memory.plugged_s)  # a plug that holds for a moment is not worth a change
     if since is not None and 0.0 <= situation.now_s - since < DWELL_S:
         left = DWELL_S - (situation.now_s - since)
         return msg("{tier} follows in {seconds:.0f} s: no change within a minute.", tier=wanted.label, seconds=left)
     return None
+
+
+def _plugged_s(situation: Situation, memory: Memory) -> float | None:
+    if not situation.charging:
+        return None
+    return situation.now_s if memory.plugged_s is None else memory.plugged_s
 
 
 def _last_until(situation: Situation, memory: Memory) -> Pick:
@@ -225,7 +238,7 @@ def _last_until(situation: Situation, memory: Memory) -> Pick:
         tier, short = memory.planned or Tier.INT4, memory.short
     else:
         budget = max(0.0, battery - goal.reserve) * pack * 3600.0 / (goal.until_s - situation.now_s)
-        tier, short = _best_within(budget, situation)
+        tier, short = _best_within(budget, situation, memory.planned)
         memory = replace(memory, planned=tier, planned_s=situation.now_s, planned_for=goal, short=short)
     if memory.tier is not None and tier is not memory.tier and not situation.between_turns:
         return Pick(memory.tier, msg("{tier} follows after this answer.", tier=tier.label), memory, restrain=short)
@@ -244,11 +257,15 @@ def _plan_holds(situation: Situation, memory: Memory) -> bool:
     return memory.charging is False and 0.0 <= situation.now_s - memory.planned_s < REPLAN_S
 
 
-def _best_within(budget_w: float, situation: Situation) -> tuple[Tier, bool]:
-    """Best quality within the budget and the skin's limit; else the least watts, and that the goal is out of reach."""
+def _best_within(budget_w: float, situation: Situation, kept: Tier | None) -> tuple[Tier, bool]:
+    """Best quality within the budget and the skin's limit; else the least watts, and that the goal is out of reach.
+
+    The tier of the plan before may use all of the budget, others `PLAN_SHARE` of it: else plans swing to and fro.
+    """
     order = list(Tier)
     usable = [f for f in situation.forecasts if f.tier in situation.tiers] or list(situation.forecasts)
-    fitting = [f for f in usable if f.watts <= budget_w and f.skin_c < SKIN_LIMIT_C]
+    shares = {f.tier: 1.0 if f.tier is kept else PLAN_SHARE for f in usable}
+    fitting = [f for f in usable if f.watts <= shares[f.tier] * budget_w and f.skin_c < SKIN_LIMIT_C]
     if fitting:
         return min(fitting, key=lambda f: order.index(f.tier)).tier, False
     least = min(usable, key=lambda f: f.watts)

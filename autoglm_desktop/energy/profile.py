@@ -112,7 +112,8 @@ class ThrottleSection(_Section):
 class PowerSection(_Section):
     """What each activity draws, and how quickly the processor can work when it is cool."""
 
-    idle_w: float = Field(ge=0.0, le=20.0)
+    idle_w: float = Field(ge=0.0, le=20.0, description="awake, screen off")
+    standby_w: float = Field(default=0.08, ge=0.0, le=20.0, description="asleep: only scenarios put a phone to sleep")
     screen_w: float = Field(ge=0.0, le=20.0, description="at full brightness")
     screen_level: float = Field(ge=0.0, le=1.0, description="brightness in use")
     read_j_gb: float = Field(ge=0.001, le=10.0, description="processor and memory energy per GB that decoding reads")

@@ -36,50 +36,43 @@ class HeatStep(NamedTuple):
 class Network:
     """Eigen-decomposition of a profile's network; `coefficients(dt)` is then a few exponentials."""
 
-    __slots__ = ("_inverse_c", "_rates", "_root", "_vectors", "body_ambient_k_w", "capacities_j_k")
+    __slots__ = ("_inverse_c", "_modes", "_rates", "body_ambient_k_w", "capacities_j_k")
 
     def __init__(self, section: ThermalSection) -> None:
         g_js, g_sb = 1.0 / section.junction_spreader_k_w, 1.0 / section.spreader_body_k_w
         g_ba = 1.0 / section.body_ambient_k_w
         conductance = ((g_js, -g_js, 0.0), (-g_js, g_js + g_sb, -g_sb), (0.0, -g_sb, g_sb + g_ba))
         self.capacities_j_k = (section.junction_j_k, section.spreader_j_k, section.body_j_k)
-        self._root = root = tuple(sqrt(c) for c in self.capacities_j_k)
-        self._rates, self._vectors = eigen_symmetric(
-            [[conductance[i][k] / (root[i] * root[k]) for k in _NODES] for i in _NODES]
-        )
+        root = tuple(sqrt(c) for c in self.capacities_j_k)
+        self._rates, v = eigen_symmetric([[conductance[i][k] / (root[i] * root[k]) for k in _NODES] for i in _NODES])
+        self._modes = [tuple(v[i][e] * v[k][e] * root[k] / root[i] for e in _NODES) for i in _NODES for k in _NODES]
         self._inverse_c = tuple(1.0 / c for c in self.capacities_j_k)
         self.body_ambient_k_w = section.body_ambient_k_w
 
     def coefficients(self, dt_s: float) -> HeatStep:
-        """The step of `dt_s` seconds. About 20 µs: keep the result for step lengths that repeat."""
+        """The step of `dt_s` seconds. A few µs: keep the result for step lengths that repeat."""
+        modes, c = self._modes, self._inverse_c
         once = [-expm1(-rate * dt_s) / rate for rate in self._rates]
         twice = [(dt_s - done) / rate for rate, done in zip(self._rates, once, strict=True)]
-        a = self._function([exp(-rate * dt_s) for rate in self._rates])
-        b = self._function(once)
-        mean_a = self._function(once, rows=(2,))
-        mean_b = self._function(twice, rows=(2,))
-        c = self._inverse_c
+        a = _function(modes, [exp(-rate * dt_s) for rate in self._rates])
+        b = _function(modes, once)
+        mean_b = _function(modes[6:], twice)
         return HeatStep(
             a=tuple(a),
             bj=(b[0] * c[0], b[3] * c[0], b[6] * c[0]),
             bb=(b[2] * c[2], b[5] * c[2], b[8] * c[2]),
-            mean=(
-                mean_a[0] / dt_s,
-                mean_a[1] / dt_s,
-                mean_a[2] / dt_s,
-                mean_b[0] * c[0] / dt_s,
-                mean_b[2] * c[2] / dt_s,
-            ),
+            mean=(b[6] / dt_s, b[7] / dt_s, b[8] / dt_s, mean_b[0] * c[0] / dt_s, mean_b[2] * c[2] / dt_s),
         )
-
-    def _function(self, of_rates: Sequence[float], rows: Sequence[int] = (0, 1, 2)) -> list[float]:
-        """Rows of C^(−1/2)·V·diag(f)·Vᵀ·C^(1/2): a function of the network's matrix, one value per eigenvalue."""
-        v, root = self._vectors, self._root
-        return [sum(v[i][e] * of_rates[e] * v[k][e] for e in _NODES) * root[k] / root[i] for i in rows for k in _NODES]
 
     def time_constants_s(self) -> tuple[float, ...]:
         """The network's three time constants, longest first."""
         return tuple(sorted((1.0 / rate for rate in self._rates), reverse=True))
+
+
+def _function(modes: Sequence[tuple[float, ...]], of_rates: Sequence[float]) -> list[float]:
+    """Entries of C^(−1/2)·V·diag(f)·Vᵀ·C^(1/2): a function of the network's matrix, one value per eigenvalue."""
+    f, g, h = of_rates
+    return [x * f + y * g + z * h for x, y, z in modes]
 
 
 def eigen_symmetric(matrix: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]:

@@ -26,7 +26,8 @@ class Work:
     """Something that was done, in units that do not depend on the model. All ≥ 0.
 
     `reused_tok` came from a KV cache and cost nothing: it is carried for the ledger. `loads_weights` counts readings of
-    the tier's weights, `radio_s` seconds of traffic to a cloud service.
+    the tier's weights, `radio_s` seconds of traffic to a cloud service, `loads_gb` what was read beside the weights (the
+    reader of images, the speech model).
     """
 
     tier: Tier
@@ -37,11 +38,13 @@ class Work:
     speech_s: float = 0.0
     loads_weights: int = 0
     radio_s: float = 0.0
+    loads_gb: float = 0.0
 
 
 def refuse_impossible(work: Work) -> None:
     """Raises ValueError for counts that are negative, infinite or NaN."""
     counts = (work.decoded_tok, work.prefilled_tok, work.images, work.speech_s, work.loads_weights, work.radio_s)
+    counts = (*counts, work.loads_gb)
     if not all(0.0 <= count < float("inf") for count in counts):
         raise ValueError(f"work cannot be negative or without end: {work}")
 
@@ -112,7 +115,7 @@ class Backlog:
             prefill_tok=self.prefill_tok + work.prefilled_tok,
             images=self.images + work.images,
             speech_s=self.speech_s + work.speech_s,
-            loading_gb=self.loading_gb + work.loads_weights * profile.model.weights_gb.of(work.tier),
+            loading_gb=self.loading_gb + work.loads_weights * profile.model.weights_gb.of(work.tier) + work.loads_gb,
             radio_s=self.radio_s + work.radio_s,
         )
 
