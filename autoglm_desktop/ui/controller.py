@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from autoglm_desktop.assistant.events import (
     ConversationDeleted,
     EngineChanged,
     GovernorDecided,
+    ImageReadingChanged,
     NodeAdded,
     NodeDelta,
     NodeFinished,
@@ -28,11 +29,15 @@ from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineStatus
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 
 from .bridge import Bridge
+from .images.desk import ImageDesk
+from .images.pictures import Pictures
 from .state import ShellState, opened, reduce
+from .transcript.background import Background
 from .windows.main_window import MainWindow
 
 log = logging.getLogger(__name__)
@@ -56,6 +61,9 @@ class Controller(QObject):
         super().__init__(window)
         self.window, self.assistant = window, assistant
         self.state = ShellState(engine=assistant.engine_status())
+        pictures = Pictures(assistant.image_path, Background(self), self)
+        self.images = ImageDesk(window.composer, assistant, pictures, self)
+        window.transcript.set_pictures(pictures)
         self._last_id: str | None = None
         self._query = ""
         self._temporary: tuple[str, ...] = ()
@@ -77,6 +85,7 @@ class Controller(QObject):
         for viewer in (self.window.dock, self.window.status_line):
             viewer.leave()
         self._list_due.stop()
+        self.images.close()
         self.bridge.close()
 
     @contextmanager
@@ -106,22 +115,32 @@ class Controller(QObject):
                 self.window.transcript.scroll_to_node(found)
             self.window.composer.edit.setFocus()
 
-    def send(self, text: str, *, drop_oldest: bool = False) -> None:
-        """Send a message in the open conversation, which is created when there is none."""
+    def submit(self, text: str) -> None:
+        """Send what is written and attached in the composer; when that fails it stays there."""
         with self.telling():
-            conversation_id = self.state.conversation_id
-            if conversation_id is None:
-                self.assistant.require_model()
-                made = self.assistant.new_conversation(temporary=self.state.temporary)
-                conversation_id = made.id
-                if made.temporary:
-                    self._temporary = (made.id, *self._temporary)
-                self.state = replace(self.state, conversation_id=conversation_id)
-                self.window.sidebar.show_current(conversation_id)
-            think = self.window.composer.think.isChecked()
-            self.assistant.send(conversation_id, text, think=think, drop_oldest=drop_oldest)
-            self.window.composer.last_prompt = text
-            self.window.composer.set_text("")
+            self._send(text, self.images.draft.parts)
+            self.window.composer.last_prompt = text or self.window.composer.last_prompt
+            self.images.sent()
+
+    def send(self, text: str) -> None:
+        """Send a message of this text alone; what is being written stays."""
+        with self.telling():
+            self._send(text, ())
+
+    def _send(self, text: str, images: Sequence[ImagePart]) -> None:
+        """Send in the open conversation, which is created when there is none. Raises AppError."""
+        conversation_id = self.state.conversation_id
+        if conversation_id is None:
+            self.assistant.require_model()
+            made = self.assistant.new_conversation(temporary=self.state.temporary)
+            conversation_id = made.id
+            if made.temporary:
+                self._temporary = (made.id, *self._temporary)
+            self.state = replace(self.state, conversation_id=conversation_id)
+            self.images.adopt(conversation_id)
+            self.window.sidebar.show_current(conversation_id)
+        think = self.window.composer.think.isChecked()
+        self.assistant.send(conversation_id, text, images=images, think=think)
 
     def stop(self) -> None:
         """Stop the answer of the open conversation, if there is one."""
@@ -169,6 +188,7 @@ class Controller(QObject):
             conversation = self.assistant.conversation(conversation_id)
             self.assistant.delete(conversation_id)
             self._temporary = tuple(identity for identity in self._temporary if identity != conversation_id)
+            self.images.forget(conversation_id)
             if conversation_id == self.state.conversation_id:
                 self.new_chat()
             self.window.sidebar.undo_bar.offer(conversation)
@@ -230,6 +250,7 @@ class Controller(QObject):
         self._last_id = path[-1].id if path else None
         self.window.transcript.set_path(path)
         self.window.composer.show_temporary(temporary=temporary)
+        self.images.switch(conversation_id)
         self.window.sidebar.show_current(conversation_id)
         prompts = [node.text for node in path if node.role == "user"]
         self.window.composer.last_prompt = prompts[-1] if prompts else self.window.composer.last_prompt
@@ -268,6 +289,8 @@ class Controller(QObject):
                 self._tell_failure(node)
             case TierChanged(conversation_id, node_id, switch) if conversation_id == self.state.conversation_id:
                 transcript.add_tier_notice(node_id, switch, self._reason_for(switch.to_tier))
+            case ImageReadingChanged(node_id, sha256, reading) if node_id is not None:
+                transcript.show_reading(node_id, sha256, reading)
             case ConversationChanged() | ConversationDeleted():
                 self._list_due.start()
             case EngineChanged(status):
@@ -328,7 +351,7 @@ class Controller(QObject):
         sidebar.renamed.connect(self.rename)
         sidebar.delete_requested.connect(self.delete)
         sidebar.undo_requested.connect(self.undo_delete)
-        window.composer.submitted.connect(self.send)
+        window.composer.submitted.connect(self.submit)
         window.composer.stop_requested.connect(self.stop)
         window.composer.think_toggled.connect(lambda on: self.change_settings(think=on))
         window.top_bar.tiers.chosen.connect(self.choose_tier)

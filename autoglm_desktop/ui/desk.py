@@ -22,6 +22,7 @@ from autoglm_desktop.models.library import ModelLibrary
 
 from .controller import Controller
 from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL
+from .images.tools import ImageTools
 from .models.conversations import title
 from .paths import DataPaths
 from .widgets.banner import Action, Notice
@@ -49,6 +50,9 @@ class Desk(QObject):
         self.first_run: FirstRunPage | None = None
         self.manager: ModelManager | None = None
         self.settings_dialog: SettingsDialog | None = None
+        window = self.window
+        images, path_of = controller.images, controller.assistant.image_path
+        self.images = ImageTools(images, window, window.chat, window.composer, path_of)
         self._model_id = controller.assistant.settings.model_id
         self._connect()
         self.window.bind_keys(self._commands())
@@ -175,11 +179,13 @@ class Desk(QObject):
 
     def refresh_models(self) -> None:
         """The models of the chip's menu."""
-        self.window.top_bar.model.show_models(self._entries(), self.controller.assistant.settings.model_id)
+        entries, chosen = self._entries(), self.controller.assistant.settings.model_id
+        self.window.top_bar.model.show_models(entries, chosen)
+        self.window.composer.show_model(sees=any(entry.sees for entry in entries if entry.id == chosen))
 
     def _entries(self) -> tuple[ModelEntry, ...]:
-        models = self.library.list()
-        return tuple(ModelEntry(m.id, m.display_name, m.installed) for m in models if "text" in m.modalities)
+        models = [model for model in self.library.list() if "text" in model.modalities]
+        return tuple(ModelEntry(m.id, m.display_name, m.installed, "image" in m.modalities) for m in models)
 
     def _model_ready(self, model_id: str) -> None:
         self.window.show_page(None)
@@ -246,6 +252,7 @@ class Desk(QObject):
         window, controller = self.window, self.controller
         controller.failed.connect(self.show_error)
         controller.settings_changed.connect(self._settings_applied)
+        window.transcript.image_opened.connect(self.images.show)
         window.sidebar.settings_requested.connect(self.show_settings)
         window.sidebar.export_requested.connect(self.export)
         window.banners.log_requested.connect(lambda: open_folder(self.paths.log.parent))
@@ -273,6 +280,10 @@ class Desk(QObject):
             "models": self.show_models,
             "import_conversation": self.import_conversation,
             "settings": self.show_settings,
+            "attach": self.images.choose_files,
+            "photo": self.images.take_photo,
+            "screenshot": self.images.take_screenshot,
+            "paste": controller.images.paste,
             "keys": self.show_keys,
             "talk": self._explain_talk,
             "quit": self._quit,

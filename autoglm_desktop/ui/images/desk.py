@@ -14,13 +14,13 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
 from autoglm_desktop.core.errors import AppError, ErrorReport
-from autoglm_desktop.core.i18n import Text, msg, tr
+from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.core.limits import MAX_IMAGES_PER_MESSAGE
 from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.ui.jobs import Cancelled, Job, Report, unexpected_report
 from autoglm_desktop.ui.widgets.composer import Composer
 
-from .draft import Attachment, Draft
+from .draft import Attachment, Draft, Note
 from .pictures import SIDE_PX, Pictures, encoded, load
 from .sources import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Offer, Source, carries, offer_of, offer_of_files
 
@@ -140,7 +140,7 @@ class ImageDesk(QObject):
 
     def take(self, offer: Offer) -> None:
         """Attach as many as fit and say what does not; the rest of the message stays as it is."""
-        notes = list(offer.refused)
+        notes: list[Note] = list(offer.refused)
         if offer.sounds and self._takes_sounds:
             self.sounds_offered.emit(offer.sounds)
         elif offer.sounds:
@@ -216,10 +216,8 @@ class ImageDesk(QObject):
             part = told.part
             self._change(self._owner(told.key), lambda draft: draft.taken_in(told.key, part))
         elif isinstance(told, _Refused):
-            owner = self._owner(told.key)
-            image = next((i for i in self._drafts.get(owner, Draft()).images if i.key == told.key), None)
-            why = _why(image.name if image else "", told.error)
-            self._change(owner, lambda draft: draft.failing(told.key, why) if image else draft)
+            error = told.error
+            self._change(self._owner(told.key), lambda draft: draft.failing(told.key, error))
 
     def _owner(self, key: int) -> str:
         """The draft that holds an image; the open one when its image was taken out since."""
@@ -245,10 +243,3 @@ class ImageDesk(QObject):
         at = next((place for place, image in enumerate(shown) if image.key == key), None)
         if at is not None:
             self.open_requested.emit(self.draft.parts, at)
-
-
-def _why(name: str, error: ErrorReport) -> Text:
-    """What could not be attached, by its name where it has one."""
-    if not name:
-        return msg("{cause} {next_step}", cause=str(error.cause), next_step=str(error.next_step))
-    return msg("{name}: {cause} {next_step}", name=name, cause=str(error.cause), next_step=str(error.next_step))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.i18n import Text
 from autoglm_desktop.core.messages import ImagePart
+
+Note = Text | ErrorReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Draft:
 
     text: str = ""
     images: tuple[Attachment, ...] = ()
-    notes: tuple[Text, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def waiting(self) -> bool:
@@ -35,7 +38,7 @@ class Draft:
     def parts(self) -> tuple[ImagePart, ...]:
         return tuple(image.part for image in self.images if image.part is not None)
 
-    def adding(self, images: Iterable[Attachment], notes: Iterable[Text]) -> Draft:
+    def adding(self, images: Iterable[Attachment], notes: Iterable[Note]) -> Draft:
         """With more images; the notes of an earlier try are over."""
         return replace(self, images=(*self.images, *images), notes=tuple(notes))
 
@@ -46,8 +49,10 @@ class Draft:
         images = (replace(image, part=part) if image.key == key else image for image in self.images)
         return replace(self, images=tuple(images))
 
-    def failing(self, key: int, why: Text) -> Draft:
-        """An image could not be taken in: it goes, a sentence stays."""
+    def failing(self, key: int, why: ErrorReport) -> Draft:
+        """An image could not be taken in: it goes, a sentence stays. One that was taken out is no longer missed."""
+        if key not in {image.key for image in self.images}:
+            return self
         return replace(self.without(key), notes=(*self.notes, why))
 
     def without(self, key: int) -> Draft:

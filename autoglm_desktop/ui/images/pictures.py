@@ -94,4 +94,6 @@ class Pictures(QObject):
             return load(self._path_of(sha256), SIDE_PX)
         except AppError as error:
             log.warning("%s", error)
-            return QImage()
+        except Exception:  # the window may be closing: the worker must go on all the same
+            log.exception("%s cannot be shown", sha256)
+        return QImage()

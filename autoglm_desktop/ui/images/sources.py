@@ -71,15 +71,8 @@ def offer_of_files(files: Sequence[Path]) -> Offer:
     """Files by what their names promise, images first; a name that promises nothing is tried. No file is read."""
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     sounds = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
-    rest = [path for path in files if path.suffix.lower() not in IMAGE_SUFFIXES | AUDIO_SUFFIXES]
-    folders = [path for path in rest[:50] if path.is_dir()]
-    others = [path for path in rest if path not in folders] if folders else rest
-    refused = tuple(
-        msg("{name} is a folder. Open it and choose the images in it.", name=path.name or str(path))
-        for path in folders[:3]
-    )
-    found = tuple(Source(path.name, path) for path in (*images, *others))
-    return Offer(found, tuple(sounds), refused)
+    others = [path for path in files if path.suffix.lower() not in IMAGE_SUFFIXES | AUDIO_SUFFIXES]
+    return Offer(tuple(Source(path.name, path) for path in (*images, *others)), tuple(sounds))
 
 
 def _has_image(data: QMimeData) -> bool:

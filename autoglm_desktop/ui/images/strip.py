@@ -8,13 +8,14 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from autoglm_desktop.core.i18n import Text, tr
+from autoglm_desktop.core.errors import ErrorReport
+from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.limits import MAX_IMAGES_PER_MESSAGE
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme
 from autoglm_desktop.ui.widgets.parts import Panel, describe, label, paint_icon, tool_button
 
-from .draft import Attachment
+from .draft import Attachment, Note
 from .pictures import Pictures
 from .thumb import SIDE_PX, Thumb
 
@@ -34,7 +35,7 @@ class AttachmentStrip(Panel):
         super().__init__(look)
         self.pictures: Pictures | None = None
         self._images: tuple[Attachment, ...] = ()
-        self._notes: tuple[Text, ...] = ()
+        self._notes: tuple[Note, ...] = ()
         self._reads_only = True
         self._thumbs: dict[int, Thumb] = {}
         self._row = QWidget()
@@ -45,7 +46,7 @@ class AttachmentStrip(Panel):
         self.close_note.clicked.connect(self.notes_closed)
         self.settle()
 
-    def show_draft(self, images: Sequence[Attachment], notes: Sequence[Text]) -> None:
+    def show_draft(self, images: Sequence[Attachment], notes: Sequence[Note]) -> None:
         """Show these; a thumbnail that is shown already stays, and keeps the focus."""
         fresh = tuple(notes) != self._notes and bool(notes)
         self._images, self._notes = tuple(images), tuple(notes)
@@ -154,9 +155,9 @@ class AttachmentStrip(Panel):
         column.addLayout(row)
 
 
-def note_words(notes: Sequence[Text]) -> str:
+def note_words(notes: Sequence[Note]) -> str:
     """Notes below each other; more than three are counted."""
-    lines = [str(note) for note in notes[:MAX_NOTES]]
+    lines = [note.line() if isinstance(note, ErrorReport) else str(note) for note in notes[:MAX_NOTES]]
     if len(notes) > MAX_NOTES:
         lines.append(tr("and {count} more", count=len(notes) - MAX_NOTES))
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from .blocks import Block, Code, Formula, Para, Rule, Table
 from .code_block import CodeBlock
 from .highlight import Lexers
+from .images import PictureSource
 from .look import Look
 from .prose import INDENT_PX, QUOTE_PX, Prose
 from .stack import Piece, Stack
@@ -25,6 +26,7 @@ class Tools:
 
     look: Look
     lexers: Lexers
+    pictures: PictureSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,10 +87,11 @@ class PromptEditor(Piece):
     changed = Signal(str)
     ended = Signal()
 
-    def __init__(self, look: Look, text: str, parent: QWidget | None = None) -> None:
+    def __init__(self, look: Look, text: str, parent: QWidget | None = None, *, may_be_empty: bool = False) -> None:
         super().__init__(parent)
-        self._look = look
+        self._look, self._may_be_empty = look, may_be_empty
         self.edit = _Edit(self)
+        self.edit.setAcceptDrops(False)  # what is dropped goes to the window
         self.edit.setFont(look.font(14))
         self.edit.setPlainText(text)
         self.edit.setTabChangesFocus(True)
@@ -126,7 +127,7 @@ class PromptEditor(Piece):
 
     def _submit(self) -> None:
         text = self.edit.toPlainText().strip()
-        if text:
+        if text or self._may_be_empty:
             self.ended.emit()
             self.submitted.emit(text)
 

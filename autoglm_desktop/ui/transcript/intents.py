@@ -22,3 +22,6 @@ class Intents(QObject):
     expanded = Signal(str, bool)
     draft_changed = Signal(str, object)
     """Id, and the text being edited, or None when editing ended."""
+    image_opened = Signal(str, int)
+    """Id of the node, and the place of the image among its images."""
+    reading_expanded = Signal(str, bool)

@@ -15,8 +15,10 @@ from .buttons import WordButton, Words
 from .error_box import ErrorBox
 from .flow import FlowRow
 from .footer import Footer
+from .images import ImagesPiece
 from .incremental import MarkdownStream
 from .intents import Intents
+from .readings import Readings, has_readings
 from .row import Notice, Row
 from .stack import Piece, Stack
 from .thinking import Thinking
@@ -72,23 +74,40 @@ class PromptRow(MessageRow):
 
     def __init__(self, tools: Tools, row: Row, intents: Intents, parent: QWidget | None = None) -> None:
         super().__init__(tools, row, intents, parent)
+        self.images: ImagesPiece | None = None
+        self._gap_px = 0
+        self._show_images(row)
         if row.draft is not None:
-            editor = PromptEditor(tools.look, row.draft, self)
+            editor = PromptEditor(tools.look, row.draft, self, may_be_empty=bool(row.images))
             editor.submitted.connect(lambda text: intents.edit_submitted.emit(row.key, text))
             editor.ended.connect(lambda: intents.draft_changed.emit(row.key, None))
             editor.changed.connect(lambda text: intents.draft_changed.emit(row.key, text))
             self.editor: PromptEditor | None = editor
-            self.put(editor)
+            self.put(editor, gap=self._gap_px)
             return
         self.editor = None
-        bubble = Bubble(tools.look, row.text, expanded=row.expanded, parent=self)
-        bubble.expanded.connect(lambda shown: intents.expanded.emit(row.key, shown))
-        self.put(bubble)
+        if row.text or not row.images:
+            bubble = Bubble(tools.look, row.text, expanded=row.expanded, parent=self)
+            bubble.expanded.connect(lambda shown: intents.expanded.emit(row.key, shown))
+            self.put(bubble, gap=self._gap_px)
         self._footer = Footer(tools.look, intents, self)
         self._footer.show_prompt(row)
         self._always = len(row.node.siblings) > 1
         self._footer.reveal(self._always)
         self.put(self._footer, gap=2)
+
+    def _show_images(self, row: Row) -> None:
+        """Images stand above the words; what was read in them right below them."""
+        if not row.images:
+            return
+        self.images = ImagesPiece(self.tools.look, row.images, self.tools.pictures, self)
+        for place, button in enumerate(self.images.buttons):
+            button.clicked.connect(lambda _=False, place=place: self.intents.image_opened.emit(row.key, place))
+        self.put(self.images)
+        self._gap_px = 8
+        if has_readings(row):
+            self.put(Readings(self.tools.look, row, self.intents, self), gap=4)
+            self._gap_px = 4
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)

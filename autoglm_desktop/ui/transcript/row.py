@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoglm_desktop.core.conversation import Node, NodeState
+from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.events import Phase, TierSwitched
-from autoglm_desktop.core.messages import Role
+from autoglm_desktop.core.messages import ImagePart, Role
+from autoglm_desktop.core.perception import ImageReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class Row:
     last_token_s: float = 0.0
     expanded: bool = False
     draft: str | None = None
+    reading_open: bool = False
+    """Whether what was read in its images is shown."""
+    unread: tuple[tuple[str, ErrorReport], ...] = ()
+    """Images (by hash) that could not be read, and why."""
 
     @staticmethod
     def of(node: Node) -> Row:
@@ -35,6 +41,10 @@ class Row:
     @property
     def key(self) -> str:
         return self.node.id
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        return tuple(part for part in self.node.parts if isinstance(part, ImagePart))
 
     @property
     def streaming(self) -> bool:
@@ -65,6 +75,18 @@ class Notice:
 Entry = Row | Notice
 
 
+def with_reading(row: Row, sha256: str, outcome: ImageReading | ErrorReport) -> Row:
+    """The row after one of its images was read, or could not be."""
+    unread = tuple(pair for pair in row.unread if pair[0] != sha256)
+    if isinstance(outcome, ErrorReport):
+        return replace(row, unread=(*unread, (sha256, outcome)))
+    parts = tuple(
+        replace(part, reading=outcome) if isinstance(part, ImagePart) and part.sha256 == sha256 else part
+        for part in row.node.parts
+    )
+    return replace(row, node=replace(row.node, parts=parts), unread=unread)
+
+
 def estimated_height(entry: Entry, width: int) -> int:
     """A guess of a row's height in logical pixels, before it is laid out: 7 px a letter, 12 where it is not Latin."""
     if isinstance(entry, Notice):
@@ -72,5 +94,6 @@ def estimated_height(entry: Entry, width: int) -> int:
     text_px = len(entry.text) * (7 if entry.text.isascii() else 12)
     lines = entry.text.count("\n") + text_px // max(1, width) + 1
     if entry.is_user:
-        return 72 + 24 * min(lines, 18)
+        words = 72 + 24 * min(lines, 18) if entry.text or not entry.images else 40
+        return words + (300 if entry.images else 0)
     return 80 + 24 * lines

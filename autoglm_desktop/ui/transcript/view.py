@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from autoglm_desktop.core.conversation import Node
+from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.events import Phase, TierSwitched
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.perception import ImageReading
 from autoglm_desktop.ui.style import LIGHT, Theme
 
 from .background import Background
@@ -24,8 +27,11 @@ from .highlight import Lexers
 from .intents import Intents
 from .look import Look
 from .message import AnswerRow, MessageRow, NoticeRow, PromptRow
-from .row import Entry, Notice, Row, estimated_height
+from .row import Entry, Notice, Row, estimated_height, with_reading
 from .stack import Piece
+
+if TYPE_CHECKING:
+    from autoglm_desktop.ui.images.pictures import Pictures
 
 FLUSH_MS = 30
 BUSY_SHARE = 3
@@ -44,6 +50,8 @@ class TranscriptView(Column):
     tier_suggested = Signal(str)
     suggestion_chosen = Signal(str)
     copied = Signal(str)
+    image_opened = Signal(object, int)
+    """Images of a message, and the place of the one to see in full."""
 
     def __init__(self, theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
         background = Background()
@@ -170,6 +178,22 @@ class TranscriptView(Column):
         self._reindex()
         self._refresh()
 
+    def show_reading(self, node_id: str, sha256: str, outcome: ImageReading | ErrorReport) -> None:
+        """An image of a message was read, or why it could not be."""
+        row = self._row(node_id)
+        if row is None:
+            return
+        fresh = with_reading(row, sha256, outcome)
+        if row.draft is not None:  # what is being typed keeps the focus
+            self._entries[self._index[node_id]] = fresh
+        else:
+            self._replace(node_id, fresh)
+
+    def set_pictures(self, pictures: Pictures) -> None:
+        """Where thumbnails of images come from."""
+        self._tools = replace(self._tools, pictures=pictures)
+        pictures.arrived.connect(self._picture_arrived)
+
     def clear(self) -> None:
         """Show the empty state."""
         self.set_path(())
@@ -277,12 +301,29 @@ class TranscriptView(Column):
         intents.tier_suggested.connect(self.tier_suggested)
         intents.expanded.connect(self._expanded)
         intents.draft_changed.connect(self._draft_changed)
+        intents.image_opened.connect(self._open_image)
+        intents.reading_expanded.connect(self._reading_expanded)
         return intents
 
     def _expanded(self, node_id: str, shown: bool) -> None:
         row = self._row(node_id)
         if row is not None:
             self._entries[self._index[node_id]] = replace(row, expanded=shown)
+
+    def _reading_expanded(self, node_id: str, shown: bool) -> None:
+        row = self._row(node_id)
+        if row is not None:
+            self._entries[self._index[node_id]] = replace(row, reading_open=shown)
+
+    def _open_image(self, node_id: str, place: int) -> None:
+        row = self._row(node_id)
+        if row is not None:
+            self.image_opened.emit(row.images, place)
+
+    def _picture_arrived(self, sha256: str) -> None:
+        for piece in self._live.values():
+            if isinstance(piece, PromptRow) and piece.images is not None:
+                piece.images.refresh(sha256)
 
     def _draft_changed(self, node_id: str, text: str | None) -> None:
         row = self._row(node_id)
@@ -332,7 +373,9 @@ def _updated(known: Row, node: Node) -> Row:
         newer = fresh if len(fresh.text) > len(known.text) else known
         thoughts = max(known.reasoning, fresh.reasoning, key=len)
         return replace(known, node=node, text=newer.text, reasoning=thoughts)
-    return replace(fresh, expanded=known.expanded, draft=known.draft)
+    return replace(
+        fresh, expanded=known.expanded, draft=known.draft, reading_open=known.reading_open, unread=known.unread
+    )
 
 
 def _fresh(text: str, start: int | None, shown: int) -> str:

@@ -31,6 +31,7 @@ def phase_words(row: Row) -> str:
         Phase.STARTING: tr("Starting the engine"),
         Phase.LOADING: tr("Loading the model"),
         Phase.PREFILL: tr("Reading the prompt"),
+        Phase.READING_IMAGE: tr("Reading the image…"),
         Phase.ASKING_CLOUD: tr("Asking the cloud"),
     }.get(row.phase or Phase.GENERATING, tr("Waiting for the engine"))
 
@@ -120,6 +121,9 @@ def notice_words(notice: Notice) -> str:
 def accessible_name(row: Row) -> str:
     """What a screen reader says for a message."""
     text = row.text if len(row.text) <= MAX_NAME_CHARACTERS else row.text[:MAX_NAME_CHARACTERS] + "…"
+    if row.is_user and row.images:
+        images = tr("{count} images", count=len(row.images)) if len(row.images) > 1 else tr("1 image")
+        return tr("You sent {images}: {text}", images=images, text=text)
     if row.is_user:
         return tr("You said: {text}", text=text)
     if row.streaming:

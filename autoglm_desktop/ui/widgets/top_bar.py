@@ -35,6 +35,8 @@ class ModelEntry:
     id: str
     name: str
     installed: bool
+    sees: bool = False
+    """Whether it takes images themselves; others are told what was read in them."""
 
 
 def state_words(status: EngineStatus) -> str:
@@ -154,7 +156,11 @@ class ModelChip(Panel):
     def _tip(self, name: str) -> str:
         if self._status.error is not None:
             return self._status.error.line()
-        return tr("{name}: choose, load, unload or manage models", name=name)
+        sees = any(model.sees for model in self._models if model.id == self._current)
+        images = (
+            tr("It sees images.") if sees else tr("Of images it is told the text and the labels that are read in them.")
+        )
+        return f"{tr('{name}: choose, load, unload or manage models', name=name)}\n{images}"
 
 
 class TierChooser(Panel):

@@ -75,6 +75,11 @@ class MainWindow(QMainWindow):
         self.top_bar.setVisible(page is None)
 
     @property
+    def chat(self) -> QWidget:
+        """The page of the conversation."""
+        return self._chat
+
+    @property
     def chat_shown(self) -> bool:
         """Whether the conversation is shown, not another page."""
         return self.pages.currentWidget() is self._chat
