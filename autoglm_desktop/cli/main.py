@@ -22,6 +22,7 @@ from .doctor import doctor
 from .models import models
 from .options import DataDirOption, Language, LanguageOption, LogLevel, LogLevelOption, ModelOption
 from .output import PROGRAM, tell
+from .serve import serve
 from .simulate import simulate
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ application = typer.Typer(
 application.command()(chat)
 application.add_typer(models, name="models")
 application.command()(bench)
+application.command()(serve)
 application.command()(doctor)
 application.add_typer(simulate, name="simulate")
 

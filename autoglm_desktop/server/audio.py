@@ -38,11 +38,11 @@ async def write_down(
     if not data:
         raise bad("The file is empty.", "file")
     suffix = PurePath(file.filename or "").suffix[:8]
+    suffix = suffix if suffix.isascii() and suffix[1:].isalnum() else ""
     work = LiveAnswer(desk.assistant.completions)  # for the client that goes away and the time limit
-    async with work.supervised(request.receive, desk.limit_s()):
-        found = await work.during(
-            transcribe(desk.assistant, data, suffix if suffix.isascii() else "", language=language or None)
-        )
+    with desk.place():
+        async with work.supervised(request.receive, desk.limit_s()):
+            found = await work.during(transcribe(desk.assistant, data, suffix, language=language or None))
     return _shaped(found, form)
 
 

@@ -35,6 +35,7 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
     _refuse_what_is_not_done(body)
     answer = LiveAnswer(desk.assistant.completions)
     async with AsyncExitStack() as closing:
+        closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
         messages = await answer.during(Intake(desk.assistant).messages(body.messages))

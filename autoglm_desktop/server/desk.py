@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.responses import JSONResponse, Response
@@ -19,14 +21,32 @@ ALIAS = "autoglm-phone-9b"
 """The product's name for whichever model is loaded."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Desk:
-    """`service` are the settings at the start of the service; sampling goes by those of the assistant now."""
+    """`service` are the settings at the start of the service; sampling goes by those of the assistant now.
+
+    Used on the event loop.
+    """
 
     assistant: Assistant
     service: Settings
     meters: Meters
     began_s: int = field(default_factory=lambda: int(time.time()))
+
+    inside: int = 0
+    """Requests that are worked on or wait: images, recordings and answers."""
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among those that are worked on or wait. Raises Refused 429 when all are taken."""
+        limit = self.service.service_max_waiting
+        if self.inside > limit:  # one is worked on, the others wait
+            raise Refused(429, f"{limit} requests wait already; try again in a moment.", "queue_full")
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
 
     @property
     def names(self) -> Names:

@@ -31,6 +31,7 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
     _refuse_what_is_not_done(body)
     answer = LiveAnswer(desk.assistant.completions)
     async with AsyncExitStack() as closing:
+        closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
         messages = await answer.during(Intake(desk.assistant).messages(_sent(body)))
