@@ -23,7 +23,7 @@ BAND = 0.03
 DWELL_S = 60.0
 REPLAN_S = 300.0
 PLAN_SHARE = 0.9
-"""Of its budget that ``last-until`` plans to use: demand grows during a day more often than it shrinks."""
+"""Of its budget that ``last-until`` lets a better tier use than the one that it has."""
 SKIN_LIMIT_C = 43.0
 EMERGENCY_SKIN_C = 52.0
 EMERGENCY_SOC_C = 95.0
@@ -260,12 +260,13 @@ def _plan_holds(situation: Situation, memory: Memory) -> bool:
 def _best_within(budget_w: float, situation: Situation, kept: Tier | None) -> tuple[Tier, bool]:
     """Best quality within the budget and the skin's limit; else the least watts, and that the goal is out of reach.
 
-    The tier of the plan before may use all of the budget, others `PLAN_SHARE` of it: else plans swing to and fro.
+    A better tier than that of the plan before may use `PLAN_SHARE` of the budget: else plans swing to and fro.
     """
     order = list(Tier)
     usable = [f for f in situation.forecasts if f.tier in situation.tiers] or list(situation.forecasts)
-    shares = {f.tier: 1.0 if f.tier is kept else PLAN_SHARE for f in usable}
-    fitting = [f for f in usable if f.watts <= shares[f.tier] * budget_w and f.skin_c < SKIN_LIMIT_C]
+    better = () if kept is None else order[: order.index(kept)]
+    budgets = {tier: budget_w * (PLAN_SHARE if tier in better else 1.0) for tier in order}
+    fitting = [f for f in usable if f.watts <= budgets[f.tier] and f.skin_c < SKIN_LIMIT_C]
     if fitting:
         return min(fitting, key=lambda f: order.index(f.tier)).tier, False
     least = min(usable, key=lambda f: f.watts)

@@ -29,6 +29,8 @@ from autoglm_desktop.energy.workload import Backlog, Conditions, Costs, Work, fi
 
 SAMPLE_S = 60.0
 _INSTANT_S = 1e-6
+_NOTHING = Phase.model_validate({"begin": "00:00", "end": "00:01"})
+"""What holds between phases; its times say nothing."""
 _RUSHING = (Policy.STEADY, Policy.LAST_UNTIL)
 """Policies that change the tier in the middle of an answer when they must."""
 _NONE: tuple[float, ...] = (0.0,) * len(Flows._fields)
@@ -337,11 +339,11 @@ def _phases(scenario: Scenario, ambient_c: float | None) -> list[tuple[float, Ph
     at = begin
     for phase in sorted(scenario.phases, key=lambda p: p.begin):
         if phase.begin > at:
-            put(phase.begin, Phase.model_construct(ambient_c=usual))
+            put(phase.begin, _NOTHING)
         put(phase.end, phase)
         at = phase.end
     if at < scenario.end:
-        put(scenario.end, Phase.model_construct(ambient_c=usual))
+        put(scenario.end, _NOTHING)
     return found
 
 
