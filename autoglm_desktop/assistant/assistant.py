@@ -44,6 +44,7 @@ from .events import (
     NodeAdded,
     SettingsChanged,
 )
+from .image_intake import is_sound
 from .image_text import described
 from .ledger import Ledger
 from .perception import Perception
@@ -293,8 +294,8 @@ class Assistant(Senses):
         return self._engine.status()
 
     def export_json(self, conversation_id: str) -> str:
-        """The whole tree; `import_json` reads it back."""
-        return exchange.dump(self.conversation(conversation_id), self._tree(conversation_id))
+        """The whole tree with its images (up to a bound); `import_json` reads it back."""
+        return exchange.dump(self.conversation(conversation_id), self._tree(conversation_id), self._shelf.image_bytes)
 
     def export_markdown(self, conversation_id: str) -> str:
         """The shown branch, to read; `import_markdown` reads it back."""
@@ -302,11 +303,17 @@ class Assistant(Senses):
 
     def import_json(self, text: str) -> Conversation:
         """A new conversation out of an export. Raises AppError BAD_INPUT with a line that tells what is wrong."""
-        return self._take_in(*exchange.load(text))
+        loaded = exchange.load_all(text)
+        parts = [part for node in loaded.nodes for part in images_of(node)]
+        for part in parts:
+            content = loaded.images.get(part.sha256)
+            if content is not None and not is_sound(content, part.media_type, part.width, part.height):
+                raise exchange.bad_file(f"the image {part.name!r} is not what it says")
+        return self._take_in(loaded.conversation, loaded.nodes, loaded.images)
 
     def import_markdown(self, text: str) -> Conversation:
         """As `import_json`."""
-        return self._take_in(*markdown.load(text))
+        return self._take_in(*markdown.load(text), {})
 
     def close(self) -> None:
         """Stop every answer, wait for the engine to end, save, purge what was deleted, close the store. Idempotent."""
@@ -413,8 +420,10 @@ class Assistant(Senses):
         if self._save_settings is not None:
             self._save_settings(self._settings)
 
-    def _take_in(self, conversation: Conversation, nodes: list[Node]) -> Conversation:
-        self._shelf.kept.add_conversation(conversation, nodes)
+    def _take_in(self, conversation: Conversation, nodes: list[Node], images: dict[str, bytes]) -> Conversation:
+        self._shelf.kept.add_conversation(
+            conversation, nodes, files=lambda part: images.get(part.sha256) or self._shelf.image_bytes(part)
+        )
         self._announcer.tell(ConversationChanged(conversation))
         return conversation
 

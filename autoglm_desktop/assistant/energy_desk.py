@@ -21,7 +21,7 @@ from autoglm_desktop.energy.workload import Work
 from .energy_governor import Governor, Rules
 from .energy_history import History
 from .energy_log import LOG_LINES, changed, decision_lines, phone_lines
-from .energy_memory import memory_of
+from .energy_memory import memory_of, modalities_loaded_gb
 from .energy_state import rules_of
 from .energy_turns import TurnMeter
 from .energy_view import EnergyView, LogLine
@@ -126,7 +126,10 @@ class Desk:
         self.note(msg("Another phone: {name}.", name=profile.name))
 
     def engine_changed(self, status: EngineStatus) -> None:
-        """The engine's state; a model that was loaded ahead of any turn is work for the phone, too."""
+        """The engine's state; what was loaded ahead of any turn, and every modality, is work for the phone, too."""
+        loaded_gb = modalities_loaded_gb(self.status, status)
+        if loaded_gb > 0.0:
+            self.phone.work(Work(status.tier or self.decision.tier, loads_gb=loaded_gb))
         self.status = status
         if status.state is EngineState.LOADING and not self.running:
             self._preloading = True

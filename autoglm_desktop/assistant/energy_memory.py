@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autoglm_desktop.core.events import EngineState, EngineStatus
-from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.perception import Modality, ModalityStatus
 
 from .energy_view import ModalityMemory
 
@@ -35,20 +36,39 @@ def memory_of(status: EngineStatus) -> tuple[ModalityMemory, ...]:
             can_unload=kv > 0,
             reason=msg("Kept between turns, so that a prompt is read once; bounded by the settings."),
         ),
-        ModalityMemory(
-            msg("Image reading"),
-            0,
-            loaded=False,
-            can_load=False,
-            can_unload=False,
-            reason=msg("The installed models read text only."),
-        ),
-        ModalityMemory(
-            msg("Speech front end"),
-            0,
-            loaded=False,
-            can_load=False,
-            can_unload=False,
-            reason=msg("Not part of this version."),
-        ),
+        _modality(msg("Image reading"), status_of(status, Modality.VISION), _VISION_IDLE),
+        _modality(msg("Speech front end"), status_of(status, Modality.SPEECH), _SPEECH_IDLE),
     )
+
+
+def status_of(status: EngineStatus, modality: Modality) -> ModalityStatus:
+    """What the engine tells of a modality; not loaded when it never was."""
+    return next((m for m in status.modalities if m.modality is modality), ModalityStatus(modality, loaded=False))
+
+
+def modalities_loaded_gb(before: EngineStatus, after: EngineStatus) -> float:
+    """What was read into memory for modalities between two states, in GB: what they hold, measured."""
+    fresh = (
+        now.bytes_held
+        for now in after.modalities
+        if now.loaded and not status_of(before, now.modality).loaded and now.bytes_held > 0
+    )
+    return sum(fresh) / 1e9
+
+
+def _modality(name: Text, status: ModalityStatus, idle: Text) -> ModalityMemory:
+    return ModalityMemory(
+        name,
+        status.bytes_held if status.loaded else 0,
+        status.loaded,
+        can_load=not status.loaded,
+        can_unload=status.loaded,
+        reason=msg("Loaded in {seconds:.1f} s; given back when it is idle.", seconds=status.load_s)
+        if status.loaded
+        else idle,
+        load_s=status.load_s if status.loaded else None,
+    )
+
+
+_VISION_IDLE = msg("Loaded for the first image, or before it.")
+_SPEECH_IDLE = msg("Loaded for the first recording, or before it.")

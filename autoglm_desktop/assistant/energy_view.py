@@ -42,6 +42,8 @@ class ModalityMemory:
     can_load: bool
     can_unload: bool
     reason: Text
+    load_s: float | None = None
+    """How long its loading took, measured; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

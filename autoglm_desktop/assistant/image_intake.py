@@ -103,7 +103,7 @@ def _read(path: Path, shown: str) -> bytes:
 
 def _decoded(data: bytes, shown: str) -> tuple[Image.Image, bool]:
     """The image, upright, in mode L or RGB, and whether its format was a lossy one."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     formats = _set_up()
     try:
@@ -116,7 +116,7 @@ def _decoded(data: bytes, shown: str) -> tuple[Image.Image, bool]:
             return _plain(_upright(opened)), lossy
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(shown, "") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise _refused(
             msg("{name} is not an image that can be read here.", name=shown),
             msg("Use PNG, JPEG, WebP, GIF, BMP or TIFF.")

@@ -24,7 +24,7 @@ def price(profile: Profile, costs: Costs, work: Work, *, screen: float) -> Price
     This is what `live.LivePhone` spends on the work while nothing throttles, without the cell's losses; heat makes it
     slower, so the fixed watts last longer. Speech and radio run beside the processor, which takes their time alone.
     """
-    gb = work.loads_weights * profile.model.weights_gb.of(work.tier)
+    gb = work.loads_weights * profile.model.weights_gb.of(work.tier) + work.loads_gb
     parts = (
         (work.decoded_tok, costs.decode[work.tier]),
         (work.prefilled_tok, costs.prefill),

@@ -26,8 +26,8 @@ class Work:
     """Something that was done, in units that do not depend on the model. All ≥ 0.
 
     `reused_tok` came from a KV cache and cost nothing: it is carried for the ledger. `loads_weights` counts readings of
-    the tier's weights, `radio_s` seconds of traffic to a cloud service, `loads_gb` what was read beside the weights (the
-    reader of images, the speech model).
+    the tier's weights, `radio_s` seconds of traffic to a cloud service, `loads_gb` what was read beside the weights:
+    the reader of images, the speech model.
     """
 
     tier: Tier

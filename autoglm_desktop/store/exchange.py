@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isfinite
 from string import Formatter
 from typing import Literal, Self
@@ -17,13 +21,34 @@ from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import FinishReason, Usage
 from autoglm_desktop.core.i18n import Text, msg
-from autoglm_desktop.core.messages import Part, Role, TextPart
+from autoglm_desktop.core.messages import ImagePart, Part, Role, TextPart
+from autoglm_desktop.core.perception import ImageReading
 from autoglm_desktop.core.precision import Tier
 
+from .attachments import SUFFIXES
+from .rows import images_of
 from .text import clean
 
 FORMAT = "autoglm-desktop-conversation"
-VERSION = 1
+VERSION = 2
+"""With images; a conversation without any is written as version 1, which has no `images`."""
+MAX_EMBEDDED_BYTES = 128 << 20
+"""Of images in one file, before base64; those beyond are named without their bytes."""
+
+ReadImage = Callable[[ImagePart], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file holds: a conversation and its nodes under new ids, and the bytes of its images by their hash."""
+
+    conversation: Conversation
+    nodes: list[Node]
+    images: dict[str, bytes]
+
+
+_MAX_NAME_CHARACTERS = 120
+_MAX_LINES = 5000
 
 
 class _NodeRecord(BaseModel):
@@ -59,14 +84,39 @@ class _Head(BaseModel):
     leaf_id: str | None = None
 
 
+class _Image(BaseModel):
+    """An image of the nodes; `data` null: it was gone when the file was written, or one too many."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    data: str | None = None
+
+    @cached_property
+    def content(self) -> bytes | None:
+        """Raises ValueError when `data` is not the base64 of what `sha256` says."""
+        if self.data is None:
+            return None
+        content = base64.b64decode(self.data, validate=True)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ValueError(f"the image {self.sha256[:12]}… is damaged")
+        return content
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        assert self.content is None or self.content
+        return self
+
+
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: Literal["autoglm-desktop-conversation"]
-    version: Literal[1]
+    version: Literal[1, 2]
     exported_s: float = Field(ge=0, allow_inf_nan=False)
     conversation: _Head
     nodes: tuple[_NodeRecord, ...]
+    images: tuple[_Image, ...] = ()
 
     @model_validator(mode="after")
     def _is_a_tree(self) -> Self:
@@ -90,16 +140,30 @@ class _Kind(BaseModel):
     version: int = 0
 
 
-def dump(conversation: Conversation, tree: Sequence[Node]) -> str:
-    """The file's text; `tree` holds parents before children."""
+def dump(conversation: Conversation, tree: Sequence[Node], read_image: ReadImage = lambda _part: None) -> str:
+    """The file's text; `tree` holds parents before children. `read_image` gives the bytes of those that are there."""
     head = _Head.model_validate(conversation, from_attributes=True)
     nodes = tuple(_NodeRecord.model_validate(node, from_attributes=True) for node in tree)
-    file = _File(format=FORMAT, version=VERSION, exported_s=time.time(), conversation=head, nodes=nodes)
-    return file.model_dump_json(indent=2)
+    images = tuple(_embedded(tree, read_image))
+    file = _File(
+        format=FORMAT,
+        version=2 if images else 1,
+        exported_s=time.time(),
+        conversation=head,
+        nodes=nodes,
+        images=images,
+    )
+    return file.model_dump_json(indent=2, exclude=None if images else {"images"})
 
 
 def load(text: str) -> tuple[Conversation, list[Node]]:
-    """A conversation and its nodes under new ids. Raises AppError BAD_INPUT with what is wrong and where."""
+    """A conversation and its nodes under new ids, without the bytes of images. Raises as `load_all`."""
+    loaded = load_all(text)
+    return loaded.conversation, loaded.nodes
+
+
+def load_all(text: str) -> Loaded:
+    """What the file holds, under new ids. Raises AppError BAD_INPUT with what is wrong and where."""
     try:
         kind = _Kind.model_validate_json(text)
         if kind.format == FORMAT and kind.version > VERSION:
@@ -107,7 +171,21 @@ def load(text: str) -> tuple[Conversation, list[Node]]:
         file = _File.model_validate_json(text)
     except ValidationError as error:
         raise _bad(error) from error
-    return _with_new_ids(file)
+    conversation, nodes = _with_new_ids(file)
+    return Loaded(conversation, nodes, {i.sha256: i.content for i in file.images if i.content is not None})
+
+
+def _embedded(tree: Sequence[Node], read_image: ReadImage) -> Iterator[_Image]:
+    """The images of the nodes, each once, as long as there is room."""
+    room = MAX_EMBEDDED_BYTES
+    parts = {part.sha256: part for node in tree for part in images_of(node)}
+    for sha256, part in parts.items():
+        content = read_image(part)
+        if content is not None and len(content) <= room:
+            room -= len(content)
+            yield _Image(sha256=sha256, data=base64.b64encode(content).decode())
+        else:
+            yield _Image(sha256=sha256)
 
 
 def _with_new_ids(file: _File) -> tuple[Conversation, list[Node]]:
@@ -138,7 +216,7 @@ def _node_of(record: _NodeRecord, id_: str, conversation_id: str, parent_id: str
         conversation_id=conversation_id,
         parent_id=parent_id,
         role=record.role,
-        parts=tuple(replace(part, text=clean(part.text)) for part in record.parts) or (TextPart(""),),
+        parts=tuple(map(_part_of, record.parts)) or (TextPart(""),),
         created_s=record.created_s,
         state=NodeState.INTERRUPTED if streaming else record.state,
         reasoning=clean(record.reasoning),
@@ -152,6 +230,31 @@ def _node_of(record: _NodeRecord, id_: str, conversation_id: str, parent_id: str
         energy=_sound(record.energy),
         from_cache=record.from_cache,
     )
+
+
+def _part_of(part: Part) -> Part:
+    """A part of a file with text that can be stored, and no more than this application would have written."""
+    if isinstance(part, TextPart):
+        return replace(part, text=clean(part.text))
+    if re.fullmatch("[0-9a-f]{64}", part.sha256) is None or part.media_type not in SUFFIXES:
+        raise bad_file(f"it names an image of the kind {part.media_type!r} that cannot be")
+    name = " ".join(clean(part.name).split())[:_MAX_NAME_CHARACTERS]
+    return replace(
+        part, name=name, reading=_sound_reading(part.reading), width=max(1, part.width), height=max(1, part.height)
+    )
+
+
+def _sound_reading(reading: ImageReading | None) -> ImageReading | None:
+    """A reading with text that can be stored and figures that can be; else None: it is read again."""
+    if reading is None:
+        return None
+    figures = [reading.seconds, *(line.confidence for line in reading.text_lines)]
+    figures += [label.probability for label in reading.labels]
+    if not all(isfinite(figure) and figure >= 0.0 for figure in figures):
+        return None
+    lines = tuple(replace(line, text=clean(line.text)) for line in reading.text_lines[:_MAX_LINES])
+    labels = tuple(replace(label, name=clean(label.name)) for label in reading.labels[:_MAX_LINES])
+    return replace(reading, text_lines=lines, labels=labels)
 
 
 def _sound(energy: TurnEnergy | None) -> TurnEnergy | None:

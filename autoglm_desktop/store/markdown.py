@@ -2,7 +2,8 @@
 
 Sections begin with an HTML comment, which a reader does not see: ``<!-- autoglm:MARK user 2026-11-22T12:00:00 -->``.
 MARK is a number chosen so that no message contains such a comment; the first line of the file tells it. The text of a
-message stands between blank lines exactly as it was written. A code fence that a message left open is closed after it,
+message stands between blank lines exactly as it was written, below the names of its images and what was read in them,
+which an import takes for text. A code fence that a message left open is closed after it,
 so that the rest of the page stays readable; the comment says so (``closed``) and the import takes it away again.
 """
 
@@ -17,9 +18,10 @@ from datetime import UTC, datetime
 
 from autoglm_desktop.core.conversation import Conversation, Node, NodeState
 from autoglm_desktop.core.i18n import tr
-from autoglm_desktop.core.messages import Role, TextPart
+from autoglm_desktop.core.messages import ImagePart, Role, TextPart
 
 from .exchange import bad_file
+from .rows import images_of
 from .text import clean
 
 _FIRST_LINE = re.compile(r"\ufeff?<!-- autoglm-desktop conversation (\d+) mark=(\d+) -->(\r?\n)")
@@ -83,7 +85,19 @@ def _sections(conversation: Conversation, path: Sequence[Node]) -> Iterator[_Sec
         stamp = datetime.fromtimestamp(node.created_s, UTC).isoformat()
         heading = tr("You") if node.role is Role.USER else (node.model_id or tr("Answer"))
         state = () if node.state is NodeState.COMPLETE else (node.state.value,)
-        yield _Section(node.role.value, (stamp, *state), node.text, f"## {' '.join(heading.split())}")
+        yield _Section(node.role.value, (stamp, *state), _body(node), f"## {' '.join(heading.split())}")
+
+
+def _body(node: Node) -> str:
+    """The text below the names of the images, with what was read in them: the images themselves are no text."""
+    return "\n\n".join([*map(_image_words, images_of(node)), *([node.text] if node.text else [])])
+
+
+def _image_words(part: ImagePart) -> str:
+    name = re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", part.name)
+    head = tr("Image: {name} ({width} × {height})", name=name, width=part.width, height=part.height)
+    lines = part.reading.text_lines if part.reading is not None else ()
+    return "\n".join([f"**{head}**", *(["", *(f"> {line.text}  " for line in lines)] if lines else [])])
 
 
 def _written(section: _Section, mark: int) -> str:
