@@ -13,12 +13,11 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.service import ServiceSink, ServiceState, ServiceStatus
 from autoglm_desktop.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,23 +34,7 @@ _BACKLOG = 256
 _MAX_CONNECTIONS = 1000
 
 
-class ServiceState(StrEnum):
-    OFF = "off"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    """`address` as clients write it (``http://127.0.0.1:8000``) once it runs; `error` why it ended by itself."""
-
-    state: ServiceState
-    address: str | None = None
-    error: ErrorReport | None = None
-
-
-ServiceSink = Callable[[ServiceStatus], None]
+__all__ = ["ServiceHost", "ServiceState", "ServiceStatus"]
 
 
 class ServiceHost:
