@@ -21,7 +21,7 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.models.library import ModelLibrary
 
 from .controller import Controller
-from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL
+from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL, MODALITIES
 from .images.tools import ImageTools
 from .models.conversations import title
 from .paths import DataPaths
@@ -203,15 +203,20 @@ class Desk(QObject):
             self.controller.assistant.preload()
 
     def _load_part(self, place: int) -> None:
-        """A part of the model by its place in the energy panel: only the language model is loaded by itself."""
+        """A part of the model by its place in the energy panel; conversations are not loaded by themselves."""
         if place == LANGUAGE_MODEL:
             self._load()
+        elif place in MODALITIES:
+            with self.controller.telling():
+                self.controller.assistant.load_modality(MODALITIES[place])
 
     def _unload_part(self, place: int) -> None:
         if place == LANGUAGE_MODEL:
             self._unload()
         elif place == CONVERSATIONS:
             self.controller.assistant.forget_sessions()
+        elif place in MODALITIES:
+            self.controller.assistant.unload_modality(MODALITIES[place])
 
     def _models_changed(self) -> None:
         self.refresh_models()

@@ -20,7 +20,7 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, Settings
 from autoglm_desktop.energy.telemetry import ThisComputer
-from autoglm_desktop.engine.script import Reply, Script
+from autoglm_desktop.engine.script import Reply, Script, Senses
 from autoglm_desktop.engine.scripted import ScriptedEngine
 from autoglm_desktop.models.library import ModelInfo, ModelLibrary, PullProgress, PullStage
 from autoglm_desktop.models.progress import Cancelled, OnProgress
@@ -118,9 +118,10 @@ def open_window(
     settings: Settings = ENGLISH,
     installed: Sequence[str] = (DEFAULT_MODEL_ID,),
     prepare: Callable[[Assistant], None] = lambda _: None,
+    senses: Senses | None = None,
 ) -> Iterator[Opened]:
     """A window on conversations in `data_dir`; `prepare` fills them before it opens."""
-    engine = ScriptedEngine(script, memory=MEMORY)
+    engine = ScriptedEngine(script, memory=MEMORY, senses=senses)
     library = PlayedLibrary(data_dir, installed)
     data_dir.mkdir(parents=True, exist_ok=True)
     paths = DataPaths(data_dir)

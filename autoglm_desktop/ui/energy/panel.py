@@ -17,6 +17,7 @@ from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.energy_view import EnergyView, Source
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.perception import Modality
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.state import LogLine
 from autoglm_desktop.ui.style import DOCK_PX, Theme
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .cards import Command, EnergyCards
 
 LANGUAGE_MODEL, CONVERSATIONS = 0, 1
+MODALITIES = {2: Modality.VISION, 3: Modality.SPEECH}
 """Places in `EnergyView.memory` of what can be loaded or given back."""
 
 
