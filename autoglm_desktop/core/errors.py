@@ -33,6 +33,8 @@ class ErrorCode(StrEnum):
     BAD_INPUT = "bad_input"
     BUSY = "busy"
     CANCELLED = "cancelled"
+    DEVICE_FAILED = "device_failed"
+    """A microphone that is missing, refused or gone."""
     CLOUD_UNREACHABLE = "cloud_unreachable"
     CLOUD_KEY_REFUSED = "cloud_key_refused"
     CLOUD_BUSY = "cloud_busy"
