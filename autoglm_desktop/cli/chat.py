@@ -12,11 +12,12 @@ import typer
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.core.conversation import Conversation
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import Sampling
+from autoglm_desktop.core.i18n import msg, tr
+from autoglm_desktop.core.messages import ImagePart, Sampling
 from autoglm_desktop.core.precision import TierChoice
 
 from .answering import Answer, ask, cost_line, result_of
+from .attaching import attached_of, heard, take_in_images, with_transcript
 from .context import Context, begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption, ModelOption
 from .output import print_json, print_text
@@ -36,8 +37,12 @@ def chat(
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="System prompt, instead of the chosen one.")
     ] = None,
-    image: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="An image to ask about.")] = None,
-    audio: Annotated[Path | None, typer.Option(metavar="FILE", help="A recording to ask with.")] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="An image to ask about; may be given several times.")
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A recording: what is said in it is the question, or joins it.")
+    ] = None,
     think: Annotated[bool | None, typer.Option("--think/--no-think", help="Reason before answering.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, max=32_768, help="Length of the answer at most.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, max=2.0, help="0 takes the likeliest token.")] = None,
@@ -53,18 +58,20 @@ def chat(
     context = begin(typer_context, data_dir, log_level, language).override(
         model_id=model, tier=tier, system_prompt=system, think=think, max_tokens=max_tokens, temperature=temperature
     )
-    _refuse_what_comes_later(image, audio)
-    text = _prompt(prompt, as_json=as_json)
-    context.library().ref(context.settings.model_id)
+    attached = image or audio
+    text = _prompt(prompt, as_json=as_json) if prompt is not None or not attached else ""
+    if not attached:
+        context.library().ref(context.settings.model_id)
     with context.assistant(keep=session is not None) as assistant:
+        how = _Once(sampling_of(context, seed), stats, as_json, take_in_images(assistant, image or ()), audio)
+        context.library().ref(context.settings.model_id)
         conversation = open_conversation(assistant, session)
-        sampling = sampling_of(context, seed)
         if text is None:
             from .terminal import converse
 
-            converse(assistant, conversation, sampling)
+            converse(assistant, conversation, how.sampling)
         else:
-            _once(assistant, conversation, text, _Once(sampling, stats, as_json))
+            _once(assistant, conversation, text, how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +79,23 @@ class _Once:
     sampling: Sampling
     stats: bool
     as_json: bool
+    images: tuple[ImagePart, ...] = ()
+    audio: Path | None = None
 
 
 def _once(assistant: Assistant, conversation: Conversation, text: str, how: _Once) -> None:
     view = QuietView() if how.as_json else StreamView()
-    answer = ask(assistant, lambda: assistant.send(conversation.id, text, sampling=how.sampling), view)
+    transcript = heard(assistant, how.audio, view) if how.audio is not None else None
+    text = with_transcript(text, transcript)
+    if transcript is not None and not how.as_json:
+        print(tr("Heard: {text}", text=transcript.text.strip()), file=sys.stderr)
+    answer = ask(
+        assistant, lambda: assistant.send(conversation.id, text, images=how.images, sampling=how.sampling), view
+    )
     raise_failure(answer)
     if how.as_json:
-        print_json(result_of(answer.node))
+        prompt = assistant.node(answer.node.parent_id or "")
+        print_json(result_of(answer.node) | attached_of(prompt, transcript))
     elif line := cost_line(answer.node):
         if how.stats:
             print_text(line)
@@ -122,21 +138,6 @@ def sampling_of(context: Context, seed: int | None) -> Sampling:
         repetition_penalty=s.repetition_penalty,
         seed=seed,
     )
-
-
-def _refuse_what_comes_later(image: list[Path] | None, audio: Path | None) -> None:
-    if image:
-        raise AppError(
-            ErrorCode.BAD_INPUT,
-            msg("Images cannot be understood yet: the models of this version read text only."),
-            msg("Ask without --image; images come with a later version."),
-        )
-    if audio is not None:
-        raise AppError(
-            ErrorCode.BAD_INPUT,
-            msg("Recordings cannot be understood yet: the models of this version read text only."),
-            msg("Ask without --audio; speech comes with a later version."),
-        )
 
 
 def _prompt(argument: str | None, *, as_json: bool) -> str | None:

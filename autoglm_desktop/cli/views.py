@@ -102,21 +102,15 @@ class StreamView:
 
 def phase_words(phase: Phase) -> str | None:
     """What to show for a phase; None once text comes."""
-    match phase:
-        case Phase.QUEUED:
-            return tr("Waiting for another answer…")
-        case Phase.STARTING:
-            return tr("Starting the engine…")
-        case Phase.LOADING:
-            return tr("Loading the model…")
-        case Phase.PREFILL:
-            return tr("Reading the prompt…")
-        case Phase.THINKING:
-            return tr("Thinking…")
-        case Phase.ASKING_CLOUD:
-            return tr("Asking the cloud…")
-        case Phase.GENERATING:
-            return None
+    return {
+        Phase.QUEUED: tr("Waiting for another answer…"),
+        Phase.STARTING: tr("Starting the engine…"),
+        Phase.LOADING: tr("Loading the model…"),
+        Phase.READING_IMAGE: tr("Reading the image…"),
+        Phase.PREFILL: tr("Reading the prompt…"),
+        Phase.THINKING: tr("Thinking…"),
+        Phase.ASKING_CLOUD: tr("Asking the cloud…"),
+    }.get(phase)
 
 
 def switch_words(switch: TierSwitched) -> str:

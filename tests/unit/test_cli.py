@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from autoglm_desktop.__main__ import wants_window
 from tests.helpers.command_line import assert_failed, run
@@ -105,9 +106,23 @@ def test_text_that_is_not_utf8_is_refused_with_the_place(tmp_path: Path) -> None
     assert_failed(run(tmp_path, "chat", stdin=b"\x80"), "not valid UTF-8", "byte 0")
 
 
-@pytest.mark.parametrize(("option", "word"), [("--image", "Images"), ("--audio", "Recordings")])
-def test_what_comes_later_says_so(tmp_path: Path, option: str, word: str) -> None:
-    assert_failed(run(tmp_path, "chat", option, "x.png", "what is this?"), word, "later version")
+def test_an_image_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("no image at all")
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name, words in (
+        ("notes.png", "not an image"),
+        ("empty.png", "empty"),
+        ("absent.png", "no file"),
+        (".", "folder"),
+    ):
+        assert_failed(run(tmp_path, "chat", "--image", tmp_path / name, "what is this?"), words)
+
+
+def test_nine_images_are_too_many(tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    options = [word for _ in range(9) for word in ("--image", tmp_path / "a.png")]
+    assert_failed(run(tmp_path, "chat", *options, "hi"), "up to 8 images", "9")
+    assert not (tmp_path / "attachments").exists()
 
 
 @pytest.mark.parametrize("arguments", [("--kiosk",), ("--kiosk", "booth.toml")], ids=" ".join)
@@ -162,11 +177,11 @@ def test_options_stand_before_or_after_the_command(tmp_path: Path) -> None:
 
 
 def test_the_language_follows_the_environment_and_the_settings(tmp_path: Path) -> None:
-    english = run(tmp_path, "chat", "--image", "x", "hi").err
-    chinese = run(tmp_path, "chat", "--image", "x", "hi", env={"LANG": "zh_CN.UTF-8"}).err
+    english = run(tmp_path, "chat", "hi").err
+    chinese = run(tmp_path, "chat", "hi", env={"LANG": "zh_CN.UTF-8"}).err
     assert english != chinese
     (tmp_path / "settings.json").write_text(json.dumps({"language": "zh_CN"}))
-    assert run(tmp_path, "chat", "--image", "x", "hi").err == chinese
+    assert run(tmp_path, "chat", "hi").err == chinese
 
 
 def test_odd_settings_are_told_and_do_not_stop_a_command(tmp_path: Path) -> None:
