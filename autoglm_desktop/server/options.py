@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from autoglm_desktop.core.messages import Sampling
 from autoglm_desktop.core.settings import Settings
@@ -21,7 +21,18 @@ MAX_SEED = (1 << 63) - 1
 _LEAST_TOP_P = 1e-6
 _BUDGETS = {"low": 128, "medium": 512, "high": 2048, "xhigh": 4096, "max": 8192}
 
-StopText = Annotated[str, StringConstraints(max_length=512)]
+
+def _whole_characters(text: str) -> str:
+    """JSON can write half of a character beyond 16 bits; no text can hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character cannot be read") from None
+    return text
+
+
+Plain = Annotated[str, AfterValidator(_whole_characters)]
+StopText = Annotated[Plain, StringConstraints(max_length=512)]
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .options import MAX_STOPS, Options, StopText, TokenLimit, Wire
+from .options import MAX_STOPS, Options, Plain, StopText, TokenLimit, Wire
 
 MAX_MESSAGES = 2048
 MAX_PARTS = 256
@@ -14,12 +14,12 @@ MAX_PARTS = 256
 
 class TextContent(Wire):
     type: Literal["text", "input_text", "output_text"]
-    text: str
+    text: Plain
 
 
 class RefusalContent(Wire):
     type: Literal["refusal"]
-    refusal: str = ""
+    refusal: Plain = ""
 
 
 class ImageUrl(Wire):
@@ -55,7 +55,7 @@ Contents = Annotated[list[Content], Field(max_length=MAX_PARTS)]
 
 class ChatMessage(Wire):
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | Contents | None = None
+    content: Plain | Contents | None = None
     reasoning_content: str | None = None
 
 
@@ -70,14 +70,14 @@ class ResponseFormat(Wire):
 class ChatRequest(Options):
     """`POST /v1/chat/completions`."""
 
-    model: str
+    model: Plain
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
     stop: StopText | Annotated[list[StopText], Field(max_length=MAX_STOPS)] | None = None
-    reasoning_effort: str | None = None
+    reasoning_effort: Plain | None = None
     n: int | None = Field(None, ge=1)
     tools: list[Any] | None = None
     tool_choice: Any = None
@@ -94,7 +94,7 @@ class InputMessage(Wire):
 
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | Contents
+    content: Plain | Contents
 
 
 class ReasoningItem(Wire):
@@ -107,7 +107,7 @@ InputItem = ReasoningItem | InputMessage
 
 
 class Reasoning(Wire):
-    effort: str | None = None
+    effort: Plain | None = None
     summary: str | None = None
 
 
@@ -122,16 +122,16 @@ class TextOptions(Wire):
 class ResponsesRequest(Options):
     """`POST /v1/responses`."""
 
-    model: str
-    input: str | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES)]
-    instructions: str | None = None
+    model: Plain
+    input: Plain | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES)]
+    instructions: Plain | None = None
     stream: bool | None = None
     max_output_tokens: TokenLimit | None = None
     reasoning: Reasoning | None = None
     text: TextOptions | None = None
     tools: list[Any] | None = None
     tool_choice: Any = None
-    metadata: dict[str, str] | None = None
+    metadata: dict[Plain, Plain] | None = None
     previous_response_id: str | None = None
     conversation: Any = None
     background: bool | None = None

@@ -96,7 +96,8 @@ class Guard:
         if not wanted:
             return True
         scheme, _, key = (authorization or "").partition(" ")
-        fits = hmac.compare_digest(key.strip().encode(), wanted.encode())
+        sent = key.strip().encode("latin-1")  # the bytes as they came: that is how headers are decoded
+        fits = hmac.compare_digest(sent, wanted.encode())
         return fits and scheme.lower() == "bearer"
 
     def too_large(self) -> Refusal:
