@@ -152,7 +152,7 @@ class ImageDesk(QObject):
         if len(offer.images) > room:
             notes.append(
                 msg(
-                    "A message takes at most {most} images: {count} were left out.",
+                    "A message takes at most {most} images: {count} left out.",
                     most=MAX_IMAGES_PER_MESSAGE,
                     count=len(offer.images) - len(taken),
                 )

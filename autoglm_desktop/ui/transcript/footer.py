@@ -10,6 +10,7 @@ from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.energy.turn_marks import energy_marks
 
 from .buttons import IconButton, TierBadge, Words
+from .cloud_marks import cloud_marks
 from .flow import FlowRow
 from .intents import Intents
 from .look import Look
@@ -36,7 +37,7 @@ class Footer(FlowRow):
 
     def show_finished(self, row: Row) -> None:
         """Show what the answer took, and its actions."""
-        left = self._badge(row)
+        left = cloud_marks(self._look, row.node, self) or self._badge(row)
         if row.node.dropped_messages:
             text = tr("{count} oldest messages left out", count=row.node.dropped_messages)
             left.append(Words(text, self._look.figures(), self._look.ink(self._look.theme.int4), self))

@@ -30,7 +30,8 @@ class Readings(Piece):
     def __init__(self, look: Look, row: Row, intents: Intents, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look, self._row = look, row
-        self._parts: list[Piece | Words] = []
+        self._parts: list[Prose | Words] = []
+        self._left = 0
         self.button = WordButton(look, "", self, icon="caret-right", px=12)
         self.button.setCheckable(True)
         self.button.setChecked(row.reading_open)
@@ -44,14 +45,26 @@ class Readings(Piece):
         if not self.button.isChecked():
             self.button.setGeometry(width - min(width, hint.width()), 0, min(width, hint.width()), y)
             return y
-        inner = width - _INDENT_PX
-        self.button.setGeometry(0, 0, min(width, hint.width()), y)
+        inner = self._inner_width(width - _INDENT_PX, least=hint.width())
+        self._left = width - inner - _INDENT_PX
+        self.button.setGeometry(self._left, 0, min(width, hint.width()), y)
         for part in self._parts:
             y += _GAP_PX
             height = part.height_for(inner) if isinstance(part, Words) else part.arrange(inner)
-            part.setGeometry(_INDENT_PX, y, inner, height)
+            part.setGeometry(self._left + _INDENT_PX, y, inner, height)
             y += height
         return y + 4
+
+    def _inner_width(self, room: int, *, least: int) -> int:
+        """As wide as the widest line needs: what was read stands below its image, at the right."""
+        wide = least
+        for part in self._parts:
+            if isinstance(part, Prose):
+                part.arrange(room)
+                wide = max(wide, part.natural_width())
+            else:
+                wide = max(wide, part.sizeHint().width())
+        return min(room, wide)
 
     def focusables(self) -> list[QWidget]:
         return [self.button]
@@ -60,7 +73,7 @@ class Readings(Piece):
         if self.button.isChecked():
             painter = QPainter(self)
             top = self.button.height() + 4
-            painter.fillRect(4, top, 2, self.height() - top - 4, QColor(self._look.theme.line))
+            painter.fillRect(self._left + 4, top, 2, self.height() - top - 4, QColor(self._look.theme.line))
             painter.end()
 
     def _toggled(self, _: bool) -> None:
@@ -99,7 +112,7 @@ class Readings(Piece):
         for line in (labels_of(reading), figures_of(reading)):
             self._add(Words(line, self._look.figures(), muted, self))
 
-    def _add(self, part: Piece | Words) -> None:
+    def _add(self, part: Prose | Words) -> None:
         self._parts.append(part)
         part.show()
 

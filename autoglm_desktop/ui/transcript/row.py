@@ -33,6 +33,8 @@ class Row:
     """Whether what was read in its images is shown."""
     unread: tuple[tuple[str, ErrorReport], ...] = ()
     """Images (by hash) that could not be read, and why."""
+    reads_images: bool = False
+    """For an answer in the making: images are read first, and what loads now is their reader."""
 
     @staticmethod
     def of(node: Node) -> Row:
@@ -85,6 +87,17 @@ def with_reading(row: Row, sha256: str, outcome: ImageReading | ErrorReport) -> 
         for part in row.node.parts
     )
     return replace(row, node=replace(row.node, parts=parts), unread=unread)
+
+
+def in_phase(row: Row, phase: Phase, fraction: float | None) -> Row:
+    """The row in its next phase. Once their reader is loaded, images are being read again."""
+    reads = phase is Phase.READING_IMAGE or (row.reads_images and phase in _BEFORE_READING)
+    if reads and phase is Phase.LOADING and fraction is not None and fraction >= 1:
+        phase, fraction = Phase.READING_IMAGE, None
+    return replace(row, phase=phase, fraction=fraction, reads_images=reads)
+
+
+_BEFORE_READING = (Phase.QUEUED, Phase.STARTING, Phase.LOADING)
 
 
 def estimated_height(entry: Entry, width: int) -> int:

@@ -27,7 +27,7 @@ from .highlight import Lexers
 from .intents import Intents
 from .look import Look
 from .message import AnswerRow, MessageRow, NoticeRow, PromptRow
-from .row import Entry, Notice, Row, estimated_height, with_reading
+from .row import Entry, Notice, Row, estimated_height, in_phase, with_reading
 from .stack import Piece
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class TranscriptView(Column):
         """What happens for an answer now."""
         row = self._row(node_id)
         if row is not None:
-            self._entries[self._index[node_id]] = replace(row, phase=phase, fraction=fraction)
+            self._entries[self._index[node_id]] = in_phase(row, phase, fraction)
             self._mark(node_id)
 
     def set_stopping(self, node_id: str) -> None:
@@ -184,6 +184,9 @@ class TranscriptView(Column):
         if row is None:
             return
         fresh = with_reading(row, sha256, outcome)
+        last = self._entries[-1]
+        if isinstance(last, Row) and last.reads_images:
+            self._entries[-1] = replace(last, reads_images=False)
         if row.draft is not None:  # what is being typed keeps the focus
             self._entries[self._index[node_id]] = fresh
         else:

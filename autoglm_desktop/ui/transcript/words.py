@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.events import FinishReason, Phase, Usage
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.routing import Where
 from autoglm_desktop.ui.figures import count, duration, rate, seconds
 
 from .row import Notice, Row
@@ -20,6 +21,8 @@ def phase_words(row: Row) -> str:
         return _with_rate(tr("Thinking") if row.phase is Phase.THINKING else tr("Generating"), row)
     if row.fraction is not None and row.phase in (Phase.LOADING, Phase.PREFILL):
         percent = f"{round(row.fraction * 100)} %"
+        if row.reads_images:
+            return tr("Loading the image reader {percent}", percent=percent)
         loading = row.phase is Phase.LOADING
         return (
             tr("Loading the model {percent}", percent=percent)
@@ -79,6 +82,9 @@ def statistics_details(usage: Usage) -> str:
     ]
     if usage.load_s > 0:
         lines.append(tr("Loading took {time}", time=seconds(usage.load_s)))
+    by = usage.answered_by
+    if by is not None and by.where is Where.CLOUD:
+        return "\n".join((*lines, tr("Tokens as counted by {host}; times as seen from here.", host=by.endpoint)))
     return "\n".join((*lines, tr("Measured on this machine. Seed {seed}.", seed=usage.seed)))
 
 
