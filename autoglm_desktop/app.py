@@ -32,6 +32,7 @@ from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.settings import Settings, load_settings, save_settings
 from autoglm_desktop.engine.client import EngineClient, EngineOptions
 from autoglm_desktop.models.library import ModelLibrary
+from autoglm_desktop.server.host import ServiceHost
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.paths import DataPaths
 
@@ -139,7 +140,9 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     from autoglm_desktop.ui import shell as qt
 
     application = qt.make_application()
-    shell = qt.Shell(application, assistant, library, paths, unload=engine.unload)
+    service = ServiceHost(assistant)
+    closing.callback(service.stop)
+    shell = qt.Shell(application, assistant, library, paths, unload=engine.unload, router=cloud.engine, service=service)
     closing.callback(shell.close)
     shell.show(notices + told)
     gc.freeze()  # a full collection while an answer streams passes over what the start made: 20 ms, not 50
@@ -196,7 +199,13 @@ def start_log(arguments: Arguments) -> None:
 
 
 def engine_options(settings: Settings, paths: DataPaths) -> EngineOptions:
-    return EngineOptions(settings.threads, settings.kv_cache_max_bytes, settings.idle_unload_s, paths.engine_log)
+    return EngineOptions(
+        settings.threads,
+        settings.kv_cache_max_bytes,
+        settings.idle_unload_s,
+        paths.engine_log,
+        settings.modality_idle_unload_s,
+    )
 
 
 def _reconfigure(engine: EngineClient, cloud: CloudDesk, paths: DataPaths, event: AssistantEvent) -> None:

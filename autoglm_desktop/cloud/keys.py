@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 SERVICE = "autoglm-desktop"
 ENVIRONMENT = "AUTOGLM_CLOUD_KEY"
 """Where a machine without a keyring (a server) may hold the key of its one endpoint."""
+HTTP_SERVICE = "http-service"
+"""The account of the key that clients of this application's own service bring."""
 MAX_CHARACTERS = 4096
 
 
@@ -27,38 +29,45 @@ def get_key(url: str) -> str | None:
 
     Raises AppError NO_KEYRING when there is a keyring that does not open.
     """
+    return read_key(url) or os.environ.get(ENVIRONMENT) or None
+
+
+def read_key(account: str) -> str | None:
+    """What the keyring holds under this name; None for nothing, or without a keyring. Raises AppError NO_KEYRING."""
     import keyring
     from keyring.errors import NoKeyringError
 
     with _told():
         try:
-            found = keyring.get_password(SERVICE, url)
+            return keyring.get_password(SERVICE, account) or None
         except NoKeyringError:
-            found = None
-    return found or os.environ.get(ENVIRONMENT) or None
+            return None
 
 
-def set_key(url: str, key: str) -> None:
-    """Keep the key of an endpoint; an empty one is forgotten. Raises AppError BAD_INPUT, NO_KEYRING."""
+def set_key(account: str, key: str) -> None:
+    """Keep the key of an endpoint (its address) or of the service; an empty one is forgotten.
+
+    Raises AppError BAD_INPUT, NO_KEYRING.
+    """
     key = key.strip()
     if not key:
-        forget_key(url)
+        forget_key(account)
         return
     require_sendable(key)
     import keyring
 
     with _told():
-        keyring.set_password(SERVICE, url, key)
+        keyring.set_password(SERVICE, account, key)
 
 
-def forget_key(url: str) -> None:
-    """Remove the key of an endpoint; without one nothing happens. Raises AppError NO_KEYRING."""
+def forget_key(account: str) -> None:
+    """Remove a key; without one nothing happens. Raises AppError NO_KEYRING."""
     import keyring
     from keyring.errors import PasswordDeleteError
 
     with _told():
         try:
-            keyring.delete_password(SERVICE, url)
+            keyring.delete_password(SERVICE, account)
         except PasswordDeleteError:
             log.info("there was no key to forget")
 

@@ -96,6 +96,8 @@ class Route:
     endpoint: Endpoint | None = None
     wanted_cloud: bool = False
     asks_consent: bool = False
+    wish: Text | None = None
+    """Why the cloud would be better, where consent is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def decide(rules: CloudRules, need: Need) -> Route:
         return _instead(obstacle)
     if not rules.consented:
         reason = msg("You have not agreed to send anything to {host}.", host=rules.endpoint.host)
-        return Route(Where.LOCAL, reason, rules.endpoint, wanted_cloud=True, asks_consent=True)
+        return Route(Where.LOCAL, reason, rules.endpoint, wanted_cloud=True, asks_consent=True, wish=wanted)
     return Route(Where.CLOUD, wanted, rules.endpoint, wanted_cloud=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -34,6 +34,7 @@ from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 
 from .bridge import Bridge
+from .cloud_gate import CloudGate
 from .images.desk import ImageDesk
 from .images.pictures import Pictures
 from .state import ShellState, opened, reduce
@@ -64,6 +65,7 @@ class Controller(QObject):
         pictures = Pictures(assistant.image_path, Background(self), self)
         self.images = ImageDesk(window.composer, assistant, pictures, self)
         window.transcript.set_pictures(pictures)
+        self.gate: CloudGate | None = None
         self._last_id: str | None = None
         self._query = ""
         self._temporary: tuple[str, ...] = ()
@@ -117,6 +119,18 @@ class Controller(QObject):
 
     def submit(self, text: str) -> None:
         """Send what is written and attached in the composer; when that fails it stays there."""
+        self._ask_first(lambda: self._submit(text), images=bool(self.images.draft.parts))
+
+    def _ask_first(self, go: Callable[[], None], *, images: bool = False) -> None:
+        """Go on at once, or after the person was asked whether it may leave this machine."""
+        if self.gate is None or not self.gate.asks(go, images=images):
+            go()
+
+    def _send_alone(self, text: str) -> None:
+        with self.telling():
+            self._send(text, ())
+
+    def _submit(self, text: str) -> None:
         with self.telling():
             self._send(text, self.images.draft.parts)
             self.window.composer.last_prompt = text or self.window.composer.last_prompt
@@ -124,8 +138,7 @@ class Controller(QObject):
 
     def send(self, text: str) -> None:
         """Send a message of this text alone; what is being written stays."""
-        with self.telling():
-            self._send(text, ())
+        self._ask_first(lambda: self._send_alone(text))
 
     def _send(self, text: str, images: Sequence[ImagePart]) -> None:
         """Send in the open conversation, which is created when there is none. Raises AppError."""
@@ -305,6 +318,8 @@ class Controller(QObject):
         """The transcript says why an answer ended; a banner is for what has a way on beyond a retry."""
         if node.error is not None and node.error.code in _BEYOND_RETRY:
             self.failed.emit(node.error)
+        if self.gate is not None and node.conversation_id == self.state.conversation_id:
+            self.gate.refused(node)
 
     def _tell_load_failure(self, status: EngineStatus) -> None:
         """A load that failed without an answer waiting for it: an answer would tell it itself."""

@@ -6,7 +6,7 @@ Dialogs are imported when they are opened: the window has one second until it is
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QToolTip
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.service import ServiceSwitch
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.models.library import ModelLibrary
 
@@ -29,9 +30,12 @@ from .widgets.banner import Action, Notice
 from .widgets.top_bar import ModelEntry
 
 if TYPE_CHECKING:
+    from .scenarios.page import ScenarioPage
+    from .service_control import ServiceControl
     from .windows.first_run import FirstRunPage
     from .windows.model_manager import ModelManager
     from .windows.settings_dialog import SettingsDialog
+    from .windows.settings_pages.page import SettingsPage
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +54,12 @@ class Desk(QObject):
         self.first_run: FirstRunPage | None = None
         self.manager: ModelManager | None = None
         self.settings_dialog: SettingsDialog | None = None
+        self.scenarios: ScenarioPage | None = None
         window = self.window
         images, path_of = controller.images, controller.assistant.image_path
         self.images = ImageTools(images, window, window.chat, window.composer, path_of)
         self._model_id = controller.assistant.settings.model_id
+        self.service: ServiceControl | None = None
         self._connect()
         self.window.bind_keys(self._commands())
         self.refresh_models()
@@ -64,8 +70,12 @@ class Desk(QObject):
             self.first_run.pull.close_job()
         if self.manager is not None:
             self.manager.close_jobs()
+        if self.scenarios is not None:
+            self.scenarios.close_job()
         if self.settings_dialog is not None:
             self.settings_dialog.close()
+        if self.service is not None:
+            self.service.close()
 
     def show_notices(self, notices: tuple[Text, ...]) -> None:
         """Things that a start found: a file set aside, unknown settings."""
@@ -118,12 +128,56 @@ class Desk(QObject):
                 log_path=self.paths.log,
                 parent=self.window,
             )
+            for page in self._pages():
+                dialog.add_page(page)
             dialog.changed.connect(self._settings_edited)
             dialog.folder_requested.connect(open_folder)
             dialog.destroyed.connect(self._settings_closed)
             self.settings_dialog = dialog
         self.settings_dialog.show()
         self.settings_dialog.raise_()
+
+    def show_scenarios(self) -> None:
+        """The page of battery scenarios, in the place of the conversation."""
+        if self.scenarios is None:
+            from .scenarios.page import ScenarioPage  # not at the start of the window
+
+            self.scenarios = ScenarioPage(self.look, self.controller.assistant, self.paths.data_dir)
+            self.scenarios.choose("travel-day")
+            self.window.add_page(self.scenarios)
+        self.window.show_page(self.scenarios)
+
+    def _chat_wanted(self, *_: object) -> None:
+        """A conversation was opened: it takes the place of a page that is not the first run's."""
+        if self.scenarios is not None and self.window.pages.currentWidget() is self.scenarios:
+            self.scenarios.player.pause()
+            self.window.show_page(None)
+
+    def use_service(self, switch: ServiceSwitch) -> None:
+        """The HTTP service that the settings switch on and off; what they say now is done."""
+        from .service_control import ServiceControl
+
+        self.service = ServiceControl(switch, self)
+        self.service.apply(self.controller.assistant.settings)
+
+    def _pages(self) -> Iterator[SettingsPage]:
+        """The pages for what this window has: a way to the cloud, a service."""
+        settings = self.controller.assistant.settings
+        if self.controller.gate is not None:
+            from .windows.settings_pages.cloud import CloudPage
+
+            yield CloudPage(self.look, settings)
+        if self.service is not None:
+            from .windows.settings_pages.service import ServicePage
+
+            page = ServicePage(self.look, settings, self.service.status)
+            self.service.changed.connect(page.show_status)
+            page.key_changed.connect(self._service_key_changed)
+            yield page
+
+    def _service_key_changed(self) -> None:
+        if self.service is not None:
+            self.service.restart(self.controller.assistant.settings)
 
     def show_energy_history(self) -> None:
         """What answers used, by answer, conversation and day."""
@@ -230,6 +284,8 @@ class Desk(QObject):
     def _settings_applied(self, settings: Settings) -> None:
         if self.settings_dialog is not None and self.settings_dialog.settings != settings:
             self.settings_dialog.show_settings(settings)
+        if self.service is not None:
+            self.service.apply(settings)
         if settings.model_id != self._model_id:
             self._model_id = settings.model_id
             self.refresh_models()
@@ -259,6 +315,9 @@ class Desk(QObject):
         controller.settings_changed.connect(self._settings_applied)
         window.transcript.image_opened.connect(self.images.show)
         window.sidebar.settings_requested.connect(self.show_settings)
+        window.sidebar.scenarios_requested.connect(self.show_scenarios)
+        window.sidebar.opened.connect(self._chat_wanted)
+        window.sidebar.new_requested.connect(self._chat_wanted)
         window.sidebar.export_requested.connect(self.export)
         window.banners.log_requested.connect(lambda: open_folder(self.paths.log.parent))
         window.dock.history_requested.connect(self.show_energy_history)

@@ -9,12 +9,15 @@ from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout
 
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.routing import RoutingEngine
 from autoglm_desktop.core.errors import AppError, ErrorReport
 from autoglm_desktop.core.i18n import Text
+from autoglm_desktop.core.service import ServiceSwitch
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.models.library import ModelLibrary
 
 from .appearance import Appearance
+from .cloud_gate import CloudGate
 from .controller import Controller
 from .desk import Desk
 from .paths import DataPaths
@@ -47,12 +50,20 @@ class Shell:
         paths: DataPaths,
         *,
         unload: Callable[[], None],
+        router: RoutingEngine | None = None,
+        service: ServiceSwitch | None = None,
     ) -> None:
-        """`unload` makes the engine give its memory back."""
+        """`unload` makes the engine give its memory back; `router` is the way to the cloud, `service` the HTTP service.
+
+        What is None has no page in the settings.
+        """
         self.look = Appearance(application, assistant.settings)
         self.window = MainWindow(self.look, paths.window)
         self.controller = Controller(self.window, assistant)
         self.desk = Desk(self.controller, library, paths, unload)
+        if router is not None:
+            self.controller.gate = CloudGate(self.controller, router)
+        self._service = service
         self._library = library
         self._paths = paths
         self._listener: Listener | None = None
@@ -80,6 +91,8 @@ class Shell:
 
         self._listener = Listener(self._paths.data_dir)
         self._listener.woken.connect(self.window.come_forward)
+        if self._service is not None:
+            self.desk.use_service(self._service)
 
     def _has_model(self) -> bool:
         try:

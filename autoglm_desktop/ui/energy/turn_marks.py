@@ -19,7 +19,7 @@ from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.provenance import Provenance, Quantity
 from autoglm_desktop.energy.throttle import ThermalStatus
-from autoglm_desktop.ui.figures import count
+from autoglm_desktop.ui.figures import count, seconds
 from autoglm_desktop.ui.transcript.look import Look
 
 from . import words
@@ -109,7 +109,8 @@ def energy_marks(look: Look, node: Node, parent: QWidget) -> list[QWidget]:
         marks.append(EnergyMark(look, tr("from cache"), tip, parent, color=look.theme.accent))
     if energy is None:
         return marks
-    marks.append(_joules(look, energy.phone, _phone_tip(energy), parent))
+    radio_s = node.usage.answered_by.radio_s if node.usage is not None and node.usage.answered_by is not None else 0.0
+    marks.append(_joules(look, energy.phone, _phone_tip(energy, radio_s), parent))
     if energy.computer is not None and energy.computer.value is not None:
         tip = said(energy.computer.reason) or tr("Used by this computer meanwhile, other programs included.")
         marks.append(_joules(look, energy.computer, tip, parent))
@@ -134,10 +135,12 @@ def _restraints(look: Look, energy: TurnEnergy, parent: QWidget) -> list[QWidget
     return marks
 
 
-def _phone_tip(energy: TurnEnergy) -> str:
+def _phone_tip(energy: TurnEnergy, radio_s: float) -> str:
     joules, phone = energy.phone.value, words.phone(energy.phone_id) if energy.phone_id else tr("Simulated phone")
     if energy.tokens and joules is not None:
         each = words.joules(joules / energy.tokens)
         return tr("{phone}: {tokens} tokens, {each} each, prompt included.",
                   phone=phone, tokens=count(energy.tokens), each=each)  # fmt: skip
+    if radio_s > 0.0:
+        return tr("{phone}: the radio for {time}, and its tail.", phone=phone, time=seconds(radio_s))
     return tr("{phone}: nothing was computed.", phone=phone)

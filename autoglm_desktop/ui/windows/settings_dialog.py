@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -32,6 +32,9 @@ from autoglm_desktop.ui.style import Theme
 from autoglm_desktop.ui.widgets.parts import close_button, describe, label
 from autoglm_desktop.ui.widgets.top_bar import ModelEntry
 
+from .settings_pages.page import SettingsPage
+
+PageKind = TypeVar("PageKind", bound=SettingsPage)
 _APPLY_PAUSE_MS = 400
 _MIB = 1 << 20
 _IN_MIB = {"kv_cache_max_bytes"}
@@ -61,6 +64,7 @@ class SettingsDialog(QDialog):
         self._loading = True
         self._words: list[tuple[Callable[[str], None], Text]] = []
         self._rows: dict[str, QWidget] = {}
+        self._pages: list[SettingsPage] = []
         self.error = label("error", wrap=True)
         self.error.hide()
         self._pending: dict[str, object] = {}
@@ -77,6 +81,16 @@ class SettingsDialog(QDialog):
         self.retranslate()
         self.show_settings(settings)
 
+    def add_page(self, page: SettingsPage) -> None:
+        """A tab of its own for what needs more than fields."""
+        self._pages.append(page)
+        self.tabs.addTab(page, page.title())
+        page.changed.connect(self._change)
+
+    def page(self, kind: type[PageKind]) -> PageKind | None:
+        """The page of this kind, if it was added."""
+        return next((page for page in self._pages if isinstance(page, kind)), None)
+
     def field(self, name: str) -> QWidget:
         """The control of a setting, by the setting's name."""
         return self._rows[name]
@@ -88,6 +102,8 @@ class SettingsDialog(QDialog):
         for name, widget in self._rows.items():
             value = getattr(settings, name)
             _set_value(widget, value // _MIB if name in _IN_MIB else value)
+        for page in self._pages:
+            page.show_settings(settings)
         self._loading = False
 
     def set_theme(self, theme: Theme) -> None:
@@ -99,14 +115,22 @@ class SettingsDialog(QDialog):
         self.setWindowTitle(tr("Settings"))
         for setter, text in self._words:
             setter(str(text))
+        for page in self._pages:
+            self.tabs.setTabText(self.tabs.indexOf(page), page.title())
 
     def closeEvent(self, event: Any) -> None:
         self._apply_pending()
+        self._close_jobs()
         super().closeEvent(event)
 
     def reject(self) -> None:
         self._apply_pending()
+        self._close_jobs()
         super().reject()
+
+    def _close_jobs(self) -> None:
+        for page in self._pages:
+            page.close_job()
 
     def _appearance_tab(self) -> None:
         form = self._tab(msg("Appearance"))
@@ -147,6 +171,8 @@ class SettingsDialog(QDialog):
     def _engine_tab(self) -> None:
         form = self._tab(msg("Engine"))
         self._row(form, "idle_unload_s", msg("Unload after idle seconds (0: never)"), self._number(0, 86_400))
+        asked = msg("Unload images and speech after idle seconds (0: never)")
+        self._row(form, "modality_idle_unload_s", asked, self._number(0, 86_400))
         self._row(form, "kv_cache_max_bytes", msg("Memory for KV caches, MiB"), self._number(1, 1 << 20))
         self._row(form, "threads", msg("Threads (0: as many as cores)"), self._number(0, 256))
         note = label("secondary", wrap=True)

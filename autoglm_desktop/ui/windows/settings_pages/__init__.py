@@ -1,0 +1,1 @@
+"""Pages of the settings that need more than a field beside its name."""
