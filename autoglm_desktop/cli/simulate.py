@@ -1,4 +1,4 @@
-"""``simulate``: the simulated phone without a model. `decode`: sustained decoding on a phone."""
+"""``simulate``: the simulated phone without a model. `decode`: sustained decoding; `run` and `sweep`: scenarios."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from autoglm_desktop.energy.profile import load_profile
 from .context import begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption
 from .output import print_json, print_text
+from .simulate_run import run
 
 ROWS = 12
 _BAR_CELLS = 30
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 simulate = typer.Typer(help="Ask the simulated phone.", no_args_is_help=True)
+simulate.command()(run)
 
 
 @simulate.callback()

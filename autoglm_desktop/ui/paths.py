@@ -34,6 +34,11 @@ class DataPaths:
         return self.data_dir / "phones"
 
     @property
+    def scenarios(self) -> Path:
+        """The user's own battery scenarios; need not exist."""
+        return self.data_dir / "scenarios"
+
+    @property
     def window(self) -> Path:
         """Geometry of the window."""
         return self.data_dir / "window.ini"
