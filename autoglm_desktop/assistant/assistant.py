@@ -228,7 +228,7 @@ class Assistant(Senses):
         ask = _Ask(think, drop_oldest, sampling, max_tokens)
         with self._runner.reserve(conversation_id):
             conversation = self.conversation(conversation_id)
-            return self._prompt(conversation, conversation.leaf_id, _parts(text, images), ask)
+            return self._prompt(conversation, conversation.leaf_id, self._parts(text, images), ask)
 
     def edit(
         self,
@@ -248,7 +248,7 @@ class Assistant(Senses):
         with self._runner.reserve(prompt.conversation_id):
             conversation = self.conversation(prompt.conversation_id)
             kept = images_of(prompt) if images is None else images
-            return self._prompt(conversation, prompt.parent_id, _parts(new_text, kept), _Ask(think, drop_oldest))
+            return self._prompt(conversation, prompt.parent_id, self._parts(new_text, kept), _Ask(think, drop_oldest))
 
     def regenerate(self, answer_node_id: str, *, think: bool | None = None, drop_oldest: bool = False) -> Node:
         """Begin another answer beside this one; returns it. Raises as `send`."""
@@ -334,6 +334,17 @@ class Assistant(Senses):
     def _prompt(self, conversation: Conversation, parent_id: str | None, parts: tuple[Part, ...], ask: _Ask) -> Node:
         prompt = _node(conversation.id, parent_id, Role.USER, parts)
         return self._answer(conversation, [prompt], prompt.id, ask)
+
+    def _parts(self, text: str, images: Sequence[ImagePart]) -> tuple[Part, ...]:
+        """What a prompt holds: its images with what is known of them, then its text.
+
+        Raises AppError BAD_INPUT when there is neither, or too much.
+        """
+        text = clean(text)
+        kept = [replace(part, reading=self._perception.reading(part)) for part in checked_images(images)]
+        if not text.strip() and not kept:
+            raise AppError(ErrorCode.BAD_INPUT, msg("The message is empty."), msg("Write something, then send it."))
+        return (*kept, TextPart(text)) if text.strip() or not kept else tuple(kept)
 
     def _answer(self, conversation: Conversation, prompts: list[Node], parent_id: str | None, ask: _Ask) -> Node:
         """Store `prompts` and the beginning answer below `parent_id`, then ask the engine."""
@@ -440,14 +451,6 @@ class Assistant(Senses):
 
 def _node(conversation_id: str, parent_id: str | None, role: Role, parts: tuple[Part, ...]) -> Node:
     return Node(uuid.uuid4().hex, conversation_id, parent_id, role, parts, time.time())
-
-
-def _parts(text: str, images: Sequence[ImagePart]) -> tuple[Part, ...]:
-    """What a prompt holds: its images, then its text. Raises AppError BAD_INPUT when there is neither, or too much."""
-    text, kept = clean(text), checked_images(images)
-    if not text.strip() and not kept:
-        raise AppError(ErrorCode.BAD_INPUT, msg("The message is empty."), msg("Write something, then send it."))
-    return (*kept, TextPart(text)) if text.strip() or not kept else kept
 
 
 def _title(prompt: Node) -> str:
