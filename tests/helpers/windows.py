@@ -13,11 +13,14 @@ from PySide6.QtWidgets import QApplication
 
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.energy import EnergyService
-from autoglm_desktop.assistant.events import NodeFinished
+from autoglm_desktop.assistant.events import AssistantEvent, NodeFinished, SettingsChanged
+from autoglm_desktop.assistant.routing import RoutingEngine
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.events import Memory
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef
+from autoglm_desktop.core.ports import Engine
+from autoglm_desktop.core.service import ServiceSwitch
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, Settings
 from autoglm_desktop.energy.telemetry import ThisComputer
 from autoglm_desktop.engine.script import Reply, Script, Senses
@@ -119,17 +122,26 @@ def open_window(
     installed: Sequence[str] = (DEFAULT_MODEL_ID,),
     prepare: Callable[[Assistant], None] = lambda _: None,
     senses: Senses | None = None,
+    route: Callable[[Engine, Settings], RoutingEngine] | None = None,
+    service: Callable[[Assistant], ServiceSwitch] | None = None,
 ) -> Iterator[Opened]:
-    """A window on conversations in `data_dir`; `prepare` fills them before it opens."""
+    """A window on conversations in `data_dir`; `prepare` fills them before it opens.
+
+    `route` puts a way to the cloud before the scripted engine, `service` is the HTTP service of the settings.
+    """
     engine = ScriptedEngine(script, memory=MEMORY, senses=senses)
     library = PlayedLibrary(data_dir, installed)
     data_dir.mkdir(parents=True, exist_ok=True)
     paths = DataPaths(data_dir)
     clock = Clock()
     energy = EnergyService(settings=settings, computer=ThisComputer(gpu=msg("No card.")), clock=clock, wall=clock.wall)
-    assistant = Assistant(engine, Store(paths.store), library, settings, energy=energy)
+    router = route(engine, settings) if route is not None else None
+    assistant = Assistant(router or engine, Store(paths.store), library, settings, energy=energy)
+    if router is not None:
+        assistant.subscribe(lambda event: _configure(router, event))
     prepare(assistant)
-    shell = Shell(qapp, assistant, library, paths, unload=engine.unload)
+    switch = service(assistant) if service is not None else None
+    shell = Shell(qapp, assistant, library, paths, unload=engine.unload, router=router, service=switch)
     finished: list[NodeFinished] = []
     assistant.subscribe(lambda event: finished.append(event) if isinstance(event, NodeFinished) else None)
     shell.show()
@@ -138,4 +150,11 @@ def open_window(
         yield Opened(shell, assistant, engine, library, finished, clock)
     finally:
         shell.close()
+        if switch is not None:
+            switch.stop()
         assistant.close()
+
+
+def _configure(router: RoutingEngine, event: AssistantEvent) -> None:
+    if isinstance(event, SettingsChanged):
+        router.configure(event.settings)
