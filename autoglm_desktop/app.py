@@ -152,12 +152,12 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
         return application.exec()
 
 
-def take_lock(data_dir: Path) -> FileLock | None:
-    """The lock of this folder's window, or None when another holds it. The kernel frees it after a crash."""
+def take_lock(data_dir: Path, *, wait_s: float = 0.0) -> FileLock | None:
+    """The lock of this folder's window, or None when another holds it for longer than `wait_s`. The kernel frees it after a crash."""
     lock = FileLock(data_dir / "window.lock")
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         return None
     except OSError as error:

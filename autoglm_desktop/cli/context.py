@@ -54,7 +54,13 @@ class Context:
     def engine(self) -> EngineClient:
         settings = self.settings
         return EngineClient(
-            EngineOptions(settings.threads, settings.kv_cache_max_bytes, settings.idle_unload_s, self.paths.engine_log)
+            EngineOptions(
+                settings.threads,
+                settings.kv_cache_max_bytes,
+                settings.idle_unload_s,
+                self.paths.engine_log,
+                settings.modality_idle_unload_s,
+            )
         )
 
     @contextmanager

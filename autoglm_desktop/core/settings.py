@@ -55,6 +55,7 @@ class Settings(BaseModel):
     repetition_penalty: float = Field(1.05, ge=0.5, le=2.0)
 
     idle_unload_s: int = Field(600, ge=0, le=86_400, description="0 keeps the model loaded")
+    modality_idle_unload_s: int = Field(300, ge=0, le=86_400, description="for images and speech; 0 keeps them loaded")
     kv_cache_max_bytes: int = Field(1 << 30, ge=1 << 20)
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are physical cores")
 

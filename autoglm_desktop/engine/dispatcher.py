@@ -50,6 +50,8 @@ _LOG = logging.getLogger(__name__)
 _Last = Finished | Failed | ImageRead | Transcribed
 CANCEL_GRACE_S = 10.0
 """A child that does not stop a turn for so long hangs, and is killed: a step of the model takes far less."""
+PERCEPTION_CANCEL_GRACE_S = 60.0
+"""The same for a look or a transcription, whose steps are half a minute of speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class EngineOptions:
     kv_cache_max_bytes: int
     idle_unload_s: int
     log_path: Path
+    modality_idle_s: int = 0
+    """After so long without use the reader of images and the writer of speech are unloaded; 0 keeps them."""
 
 
 @dataclass(slots=True)
@@ -75,6 +79,10 @@ class _Turn:
 
     def command(self) -> Command:
         return Submit(self.request) if isinstance(self.request, TurnRequest) else Perceive(self.request)
+
+    @property
+    def grace_s(self) -> float:
+        return CANCEL_GRACE_S if isinstance(self.request, TurnRequest) else PERCEPTION_CANCEL_GRACE_S
 
     def cancelled(self) -> Finished | Failed:
         """The last event when it is stopped before it began."""
@@ -124,7 +132,7 @@ class Dispatcher:
         if turn is not None and turn.request.turn_id == turn_id:
             self._send(Cancel(turn_id))
             if turn.begun:
-                turn.kill_at_s = turn.kill_at_s or time.monotonic() + CANCEL_GRACE_S
+                turn.kill_at_s = turn.kill_at_s or time.monotonic() + turn.grace_s
             else:
                 self._end_turn(turn.cancelled())
             return
@@ -228,6 +236,7 @@ class Dispatcher:
             *self._command,
             f"--threads={options.threads}",
             f"--kv-cache-max-bytes={options.kv_cache_max_bytes}",
+            f"--modality-idle-s={options.modality_idle_s}",
             f"--log={options.log_path}",
         ]
         self._board.post(EngineStatus(EngineState.STARTING))
@@ -283,7 +292,7 @@ class Dispatcher:
         self._board.post(status)
         if status.state is EngineState.LOADING and self._active is not None:
             turn = self._active
-            turn.kill_at_s = turn.kill_at_s and time.monotonic() + CANCEL_GRACE_S  # it is slow, but it does not hang
+            turn.kill_at_s = turn.kill_at_s and time.monotonic() + turn.grace_s  # it is slow, but it does not hang
             guarded(turn.sink, PhaseChanged(turn.request.turn_id, Phase.LOADING, status.load_fraction))
 
     def _on_turn_event(self, event: TurnEvent | PerceptionEvent) -> None:

@@ -28,11 +28,17 @@ class Mailbox:
             self._commands.append((command, time.perf_counter()))
             self._arrival.notify()
 
-    def take(self) -> tuple[Command, float]:
-        """The next command and when it arrived (`perf_counter`, seconds). Blocks until there is one."""
+    def take(self, until_s: float | None = None) -> tuple[Command, float] | None:
+        """The next command and when it arrived (`perf_counter`, seconds). Blocks until there is one.
+
+        None when there is none by `until_s` (`time.monotonic`).
+        """
         with self._arrival:
             while not self._commands:
-                self._arrival.wait()
+                left_s = None if until_s is None else min(until_s - time.monotonic(), threading.TIMEOUT_MAX)
+                if left_s is not None and left_s <= 0:
+                    return None
+                self._arrival.wait(left_s)
             command, arrived_s = self._commands.popleft()
             self._forget_old_cancels(command)
             return command, arrived_s

@@ -25,12 +25,20 @@ from .protocol import ChildEvent, Ping, Pong, ProtocolError, Refused, decode_com
 
 if TYPE_CHECKING:
     from .runtime.contracts import Runtime
+    from .runtime.modalities import Loaders
 
 _LOG = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str] | None = None, load_runtime: Callable[[], Runtime] | None = None) -> None:
-    """Work until the input ends; never returns. `load_runtime` imports what loads models (tests bring their own)."""
+def main(
+    arguments: Sequence[str] | None = None,
+    load_runtime: Callable[[], Runtime] | None = None,
+    load_senses: Callable[[], Loaders] | None = None,
+) -> None:
+    """Work until the input ends; never returns.
+
+    `load_runtime` imports what loads models, `load_senses` what loads modalities (tests bring their own).
+    """
     options = _parse(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes our input if it means us
     commands, events = _own_the_pipes()
@@ -45,12 +53,24 @@ def main(arguments: Sequence[str] | None = None, load_runtime: Callable[[], Runt
     runtime = (load_runtime or _torch_runtime(options.threads))()
 
     from .runtime.host import EngineHost
+    from .runtime.modalities import Modalities, real_loaders
 
     gc.freeze()
     gc.enable()
-    host = EngineHost(runtime, mailbox, writer.write, kv_cache_max_bytes=options.kv_cache_max_bytes)
+    loaders = load_senses() if load_senses else real_loaders(options.threads)
+    host = EngineHost(
+        runtime,
+        mailbox,
+        writer.write,
+        kv_cache_max_bytes=options.kv_cache_max_bytes,
+        modalities=Modalities(loaders, options.modality_idle_s),
+    )
     while True:
-        host.execute(*mailbox.take())
+        taken = mailbox.take(host.next_idle_s())
+        if taken is None:
+            host.idle()
+        else:
+            host.execute(*taken)
         log.rotate()
 
 
@@ -125,6 +145,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="autoglm_desktop.engine.process")
     parser.add_argument("--threads", type=int, required=True, help="for the model; 0: one per physical core")
     parser.add_argument("--kv-cache-max-bytes", type=int, required=True)
+    parser.add_argument("--modality-idle-s", type=float, default=0.0, help="0 keeps modalities loaded")
     parser.add_argument("--log", type=Path, required=True)
     options = parser.parse_args(arguments)
     options.threads = options.threads or physical_cores()

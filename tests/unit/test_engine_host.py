@@ -16,17 +16,40 @@ from autoglm_desktop.core.events import (
     Failed,
     Finished,
     FinishReason,
+    PerceptionEvent,
+    Phase,
+    PhaseChanged,
     TextDelta,
     TierSwitched,
     TurnEvent,
 )
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
+from autoglm_desktop.core.perception import (
+    ImageRead,
+    LookRequest,
+    Modality,
+    SpeechHeard,
+    Transcribed,
+    TranscribeRequest,
+)
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.mailbox import Mailbox
-from autoglm_desktop.engine.protocol import Cancel, Command, ForgetSessions, Preload, SetTier, Submit
+from autoglm_desktop.engine.protocol import (
+    Cancel,
+    Command,
+    ForgetSessions,
+    LoadModality,
+    Perceive,
+    Preload,
+    SetTier,
+    Submit,
+    UnloadModality,
+)
 from autoglm_desktop.engine.runtime.contracts import Cache, Decoder, ProgressSink
 from autoglm_desktop.engine.runtime.host import EngineHost
+from autoglm_desktop.engine.runtime.modalities import Modalities
+from tests.helpers.senses import READING, TRANSCRIPT, Clock, FakeSenses
 from tests.helpers.tiny_model import TinyDecoder, tiny_runtime, write_tiny_model
 
 
@@ -35,7 +58,7 @@ class Harness:
 
     def __init__(self, folder: Path) -> None:
         self.ref = ModelRef("tiny", str(write_tiny_model(folder)))
-        self.events: list[TurnEvent | EngineStatus] = []
+        self.events: list[TurnEvent | PerceptionEvent | EngineStatus] = []
         self.loads: list[tuple[str, Tier]] = []
         self.load_failure: Exception | None = None
         self.mailbox = Mailbox()
@@ -43,7 +66,12 @@ class Harness:
         runtime = tiny_runtime()
         self._load = runtime.load_decoder
         runtime = replace(runtime, load_decoder=self._load_decoder)
-        self.host = EngineHost(runtime, self.mailbox, self.events.append, kv_cache_max_bytes=1 << 20)
+        self.senses = FakeSenses()
+        self.clock = Clock()
+        modalities = Modalities(self.senses.loaders(), 60.0, self.clock)
+        self.host = EngineHost(
+            runtime, self.mailbox, self.events.append, kv_cache_max_bytes=1 << 20, modalities=modalities
+        )
 
     def _load_decoder(
         self, folder: Path, tier: Tier, on_progress: ProgressSink
@@ -211,3 +239,148 @@ def test_a_failure_in_mid_answer_keeps_what_was_counted(harness: Harness) -> Non
     assert last.usage is not None
     assert last.usage.prompt_tokens > 5000
     assert isinstance(harness.ask("hi"), Finished)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> LookRequest:
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"pixels")
+    return LookRequest("look", str(path))
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> TranscribeRequest:
+    path = tmp_path / "recording.wav"
+    path.write_bytes(b"samples")
+    return TranscribeRequest("hear", str(path), str(tmp_path / "whisper"))
+
+
+def _told(harness: Harness) -> list[TurnEvent | PerceptionEvent]:
+    return [event for event in harness.events if not isinstance(event, EngineStatus)]
+
+
+def test_a_look_loads_the_reader_once_and_needs_no_model(harness: Harness, picture: LookRequest) -> None:
+    harness.do(Perceive(picture))
+    loading = [e for e in _told(harness) if isinstance(e, PhaseChanged)]
+    assert [(e.phase, e.fraction) for e in loading] == [(Phase.LOADING, 0.0), (Phase.LOADING, 1.0)]
+    last = _told(harness)[-1]
+    assert isinstance(last, ImageRead)
+    assert (last.reading, last.load_s > 0) == (READING, True)
+    harness.do(Perceive(picture))
+    assert _told(harness) == [ImageRead("look", READING, 0.0)]
+    assert (harness.senses.loads, harness.loads) == (["vision"], [])
+    status = harness.statuses[-1]
+    assert (status.state, status.model_id) == (EngineState.READY, None)
+    (vision,) = status.modalities
+    assert (vision.modality, vision.loaded) == (Modality.VISION, True)
+    assert vision.load_s == last.load_s
+
+
+def test_a_transcription_tells_segments_as_they_come(harness: Harness, recording: TranscribeRequest) -> None:
+    harness.do(Perceive(recording))
+    heard = [e for e in _told(harness) if isinstance(e, SpeechHeard)]
+    assert tuple(e.segment for e in heard) == TRANSCRIPT.segments
+    last = _told(harness)[-1]
+    assert isinstance(last, Transcribed)
+    assert last.transcript == TRANSCRIPT
+
+
+def test_another_speech_model_takes_the_place_of_the_first(harness: Harness, recording: TranscribeRequest) -> None:
+    for name in ("base", "base", "small"):
+        harness.do(Perceive(replace(recording, model_folder=name)))
+    assert harness.senses.loads == ["speech base", "speech small"]
+
+
+def test_looks_do_not_touch_the_model_and_its_conversations(harness: Harness, picture: LookRequest) -> None:
+    first = harness.ask("hello there")
+    harness.do(Perceive(picture))
+    again = harness.ask("hello there")
+    assert isinstance(first, Finished)
+    assert isinstance(again, Finished)
+    assert again.usage.cached_tokens == again.usage.prompt_tokens - 1
+    assert len(harness.loads) == 1
+    assert harness.statuses[-1].modalities[0].loaded
+
+
+def test_a_bad_file_costs_its_request_alone(harness: Harness, picture: LookRequest) -> None:
+    harness.do(Perceive(replace(picture, path="/nowhere.png")))
+    (last,) = [e for e in harness.events if isinstance(e, Failed)]
+    assert (last.turn_id, last.error.code) == ("look", ErrorCode.BAD_INPUT)
+    assert harness.statuses[-1].error is None
+    harness.do(Perceive(picture))
+    assert isinstance(_told(harness)[-1], ImageRead)
+
+
+def test_what_does_not_load_is_told_and_tried_again(harness: Harness, recording: TranscribeRequest) -> None:
+    harness.senses.failure = AppError(ErrorCode.MODEL_MISSING, msg("It is missing."), msg("Fetch it."))
+    harness.do(Perceive(recording))
+    last = _told(harness)[-1]
+    assert isinstance(last, Failed)
+    assert last.error.code is ErrorCode.MODEL_MISSING
+    assert harness.statuses[-1].modalities == ()
+    harness.senses.failure = None
+    harness.do(Perceive(recording))
+    assert isinstance(_told(harness)[-1], Transcribed)
+
+
+def test_a_cancel_ends_a_transcription_between_segments(harness: Harness, recording: TranscribeRequest) -> None:
+    harness.senses.on_step = lambda: harness.mailbox.put(Cancel("hear"))
+    harness.mailbox.put(Perceive(recording))
+    taken = harness.mailbox.take()
+    assert taken is not None
+    harness.do(taken[0])
+    assert len([e for e in _told(harness) if isinstance(e, SpeechHeard)]) == 1
+    last = _told(harness)[-1]
+    assert isinstance(last, Failed)
+    assert last.error.code is ErrorCode.CANCELLED
+
+
+def test_a_cancel_that_comes_before_loads_nothing(harness: Harness, picture: LookRequest) -> None:
+    harness.mailbox.put(Perceive(picture))
+    harness.mailbox.put(Cancel("look"))
+    taken = harness.mailbox.take()
+    assert taken is not None
+    harness.do(taken[0])
+    last = _told(harness)[-1]
+    assert isinstance(last, Failed)
+    assert last.error.code is ErrorCode.CANCELLED
+    assert harness.senses.loads == []
+
+
+def test_a_modality_is_loaded_ahead_and_unloaded_by_command(harness: Harness, picture: LookRequest) -> None:
+    harness.do(LoadModality(Modality.VISION))
+    assert [s.load_fraction for s in harness.statuses if s.state is EngineState.LOADING] == [0.0, 1.0]
+    assert harness.statuses[-1].modalities[0].loaded
+    harness.do(Perceive(picture))
+    assert harness.senses.loads == ["vision"]
+    harness.do(UnloadModality(Modality.VISION))
+    (vision,) = harness.statuses[-1].modalities
+    assert (vision.loaded, vision.bytes_held) == (False, 0)
+    harness.do(UnloadModality(Modality.SPEECH))
+    assert harness.statuses[-1].state is EngineState.READY
+
+
+def test_speech_cannot_be_loaded_without_a_model(harness: Harness) -> None:
+    harness.do(LoadModality(Modality.SPEECH))
+    error = harness.statuses[-1].error
+    assert error is not None
+    assert error.code is ErrorCode.MODEL_MISSING
+
+
+def test_what_is_idle_is_unloaded_after_its_time(harness: Harness, picture: LookRequest) -> None:
+    assert harness.host.next_idle_s() is None
+    harness.do(Perceive(picture))
+    assert harness.host.next_idle_s() == harness.clock.now_s + 60.0
+    harness.clock.now_s += 59.0
+    harness.events.clear()
+    harness.host.idle()
+    assert harness.events == []
+    harness.do(Perceive(picture))  # used again: its time begins anew
+    harness.clock.now_s += 59.0
+    harness.events.clear()
+    harness.host.idle()
+    assert harness.events == []
+    harness.clock.now_s += 1.0
+    harness.host.idle()
+    assert not harness.statuses[-1].modalities[0].loaded
+    assert harness.host.next_idle_s() is None

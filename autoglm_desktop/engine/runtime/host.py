@@ -11,16 +11,37 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
-from autoglm_desktop.core.events import EngineState, EngineStatus, Failed, Finished, Memory, TurnEvent
+from autoglm_desktop.core.events import (
+    EngineState,
+    EngineStatus,
+    Failed,
+    Finished,
+    Memory,
+    PerceptionEvent,
+    TurnEvent,
+)
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef, TurnRequest
+from autoglm_desktop.core.perception import LookRequest, Modality, TranscribeRequest
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.engine import reports
 from autoglm_desktop.engine.mailbox import Mailbox
-from autoglm_desktop.engine.protocol import Command, ForgetSessions, Preload, SetTier, Submit
+from autoglm_desktop.engine.protocol import (
+    Command,
+    ForgetSessions,
+    LoadModality,
+    Perceive,
+    Preload,
+    SetTier,
+    Submit,
+    UnloadModality,
+)
 
 from . import memory
 from .contracts import Runtime
 from .generate import LoadedModel, Turn, TurnPorts
+from .modalities import Modalities
+from .perceive import Perceiving, Stopped
 from .sessions import SessionPool
 
 _LOG = logging.getLogger(__name__)
@@ -34,14 +55,16 @@ class EngineHost:
         self,
         runtime: Runtime,
         mailbox: Mailbox,
-        emit: Callable[[TurnEvent | EngineStatus], None],
+        emit: Callable[[TurnEvent | PerceptionEvent | EngineStatus], None],
         *,
         kv_cache_max_bytes: int,
+        modalities: Modalities,
     ) -> None:
         self._runtime = runtime
         self._mailbox = mailbox
         self._emit = emit
         self._kv_cache_max_bytes = kv_cache_max_bytes
+        self._modalities = modalities
         self._model: LoadedModel | None = None
         self._error: ErrorReport | None = None
         """Why the last load or change of tier failed, until one succeeds."""
@@ -55,8 +78,24 @@ class EngineHost:
                 self._guarded(lambda: self._preload(ref, tier))
             case SetTier(tier=tier):
                 self._guarded(lambda: self._switch_idle(tier))
+            case Perceive(request=perception):
+                self._perceive(perception)
+            case LoadModality(modality=modality, model_folder=folder):
+                self._guarded(lambda: self._load_modality(modality, folder))
+            case UnloadModality(modality=modality):
+                self._modalities.unload(modality)
+                self._tell(EngineState.READY)
             case ForgetSessions():
                 self._forget()
+
+    def next_idle_s(self) -> float | None:
+        """When `idle` has something to do (`time.monotonic`), or None."""
+        return self._modalities.next_idle_s()
+
+    def idle(self) -> None:
+        """Called when nothing was asked until then."""
+        if self._modalities.unload_idle():
+            self._tell(EngineState.READY)
 
     def _guarded(self, action: Callable[[], object]) -> None:
         """Run what belongs to no turn; a failure is told in the status."""
@@ -79,6 +118,31 @@ class EngineHost:
             self._error = self._error if turn else report
             self._emit(Failed(request.turn_id, report, turn.usage() if turn else None))
         self._tell(EngineState.READY)
+
+    def _perceive(self, request: LookRequest | TranscribeRequest) -> None:
+        """A failure costs this request alone: it is no state of the engine."""
+        perceiving = Perceiving(
+            self._modalities, self._emit, self._mailbox.cancelled, lambda: self._tell(EngineState.BUSY)
+        )
+        self._tell(EngineState.BUSY)
+        try:
+            self._emit(perceiving.run(request))
+        except Stopped:
+            self._emit(reports.perception_cancelled(request))
+        except Exception as error:  # noqa: BLE001 - nothing may end the process but its input
+            self._emit(Failed(request.turn_id, report_of(error)))
+        self._tell(EngineState.READY)
+
+    def _load_modality(self, modality: Modality, folder: str | None) -> None:
+        model = self._model
+        ref, tier = (model.ref.model_id, model.decoder.tier) if model else (None, None)
+
+        def tell(fraction: float) -> None:
+            statuses = self._modalities.statuses
+            self._emit(EngineStatus(EngineState.LOADING, ref, tier, fraction, modalities=statuses))
+
+        self._modalities.load(modality, folder, tell)
+        self._error = None
 
     def _ports(self, request: TurnRequest) -> TurnPorts:
         return TurnPorts(
@@ -161,10 +225,11 @@ class EngineHost:
     def _tell(self, state: EngineState) -> None:
         model = self._model
         ref, tier = (model.ref.model_id, model.decoder.tier) if model else (None, None)
-        self._emit(EngineStatus(state, ref, tier, None, self._memory(), self._error))
+        self._emit(EngineStatus(state, ref, tier, None, self._memory(), self._error, self._modalities.statuses))
 
     def _tell_loading(self, ref: ModelRef, tier: Tier, fraction: float) -> None:
-        self._emit(EngineStatus(EngineState.LOADING, ref.model_id, tier, fraction))
+        statuses = self._modalities.statuses
+        self._emit(EngineStatus(EngineState.LOADING, ref.model_id, tier, fraction, modalities=statuses))
 
 
 class _Cancelled(Exception):  # noqa: N818 - not an error

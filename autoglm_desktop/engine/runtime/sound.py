@@ -1,0 +1,119 @@
+"""A recording as samples for the recogniser: whatever FFmpeg (in PyAV) reads, 16 kHz, one channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.limits import MAX_AUDIO_FILE_BYTES, MAX_AUDIO_S
+
+RATE_HZ = 16_000
+_CHECK_FRAMES = 200
+_AGAIN = msg("Get the file again, or use another one.")
+
+
+def probe(path: Path) -> None:
+    """Look at the head of a file. Raises AppError BAD_INPUT: not there, empty, no sound in it, too long."""
+    try:
+        size_bytes = path.stat().st_size
+    except OSError as error:
+        raise _refused(msg("There is no file {name}.", name=str(path)), msg("Choose another file."), error) from error
+    if not path.is_file():
+        raise _refused(msg("{name} is not a file.", name=path.name), msg("Choose another file."))
+    if size_bytes == 0:
+        raise _refused(msg("{name} is empty.", name=path.name), _AGAIN)
+    if size_bytes > MAX_AUDIO_FILE_BYTES:
+        raise _too_long(path)
+    with _opened(path) as container:
+        if container.duration is not None and container.duration / av.time_base > MAX_AUDIO_S:
+            raise _too_long(path)
+
+
+def blocks(path: Path, length: int, check: Callable[[], None]) -> Iterator[NDArray[np.float32]]:
+    """The samples, -1 to 1, in blocks of `length`, the last one shorter. `check` is called now and then and may raise.
+
+    What is damaged in the middle of a file is skipped. Raises AppError BAD_INPUT when nothing of it can be decoded, or
+    when it goes on for longer than is taken in.
+    """
+    waiting: list[NDArray[np.int16]] = []
+    held = given = 0
+    for number, samples in enumerate(_decoded(path)):
+        if number % _CHECK_FRAMES == 0:
+            check()
+        waiting.append(samples)
+        held += len(samples)
+        if given + held > MAX_AUDIO_S * RATE_HZ:
+            raise _too_long(path)
+        while held >= length:
+            joined = np.concatenate(waiting)
+            yield _floats(joined[:length])
+            given, held = given + length, held - length
+            waiting = [joined[length:]]
+    if given + held == 0:
+        raise _refused(msg("{name} is damaged or cut short: no sound can be read from it.", name=path.name), _AGAIN)
+    if held:
+        yield _floats(np.concatenate(waiting))
+
+
+def _decoded(path: Path) -> Iterator[NDArray[np.int16]]:
+    with _opened(path) as container:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+        for frame in _frames(container):
+            frame.pts = None  # cut files have times that go back
+            for part in resampler.resample(frame):
+                yield _samples(part)
+        for part in resampler.resample(None):
+            yield _samples(part)
+
+
+def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    """Every frame that can be decoded; a file that was cut short ends early."""
+    packets = container.demux(audio=0)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, EOFError, av.error.FFmpegError):
+            return
+        try:
+            yield from packet.decode()
+        except (av.error.InvalidDataError, EOFError):
+            continue
+
+
+def _opened(path: Path) -> av.container.InputContainer:
+    """Raises AppError BAD_INPUT."""
+    try:
+        container = av.open(str(path.absolute()), mode="r", metadata_errors="ignore")
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        cause = msg("{name} is not a recording that can be read here, or it is damaged.", name=path.name)
+        raise _refused(cause, msg("Use WAV, MP3, M4A, OGG or FLAC."), error) from error
+    if not container.streams.audio:
+        container.close()
+        raise _refused(msg("There is no sound in {name}.", name=path.name), msg("Choose a recording with sound."))
+    return container
+
+
+def _samples(frame: av.AudioFrame) -> NDArray[np.int16]:
+    return np.asarray(frame.to_ndarray(), np.int16).reshape(-1)
+
+
+def _floats(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    return samples.astype(np.float32) / 32768.0
+
+
+def _too_long(path: Path) -> AppError:
+    hours = MAX_AUDIO_S / 3600
+    return _refused(
+        msg("{name} is too long: up to {hours:g} hours are written down at a time.", name=path.name, hours=hours),
+        msg("Cut it into shorter pieces."),
+    )
+
+
+def _refused(cause: Text, next_step: Text, error: Exception | None = None) -> AppError:
+    return AppError(ErrorCode.BAD_INPUT, cause, next_step, details="" if error is None else repr(error))

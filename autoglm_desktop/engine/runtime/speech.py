@@ -1,0 +1,201 @@
+"""Writes down speech: Whisper by faster-whisper (CTranslate2, 8-bit integers), behind the Silero voice detector.
+
+A recording is decoded and heard in blocks that end in a pause, so that two hours need no more memory than minutes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.perception import SpeechSegment, Transcript
+
+from .contracts import ProgressSink
+from .sound import RATE_HZ, blocks, probe
+
+Check: TypeAlias = Callable[[], None]
+"""Called between steps; raises to end the work."""
+Samples: TypeAlias = NDArray[np.float32]
+
+BLOCK_S = 120
+"""Of a recording, heard at a time; the rest after the last pause is kept for the next block."""
+_PAUSE_S = 0.5
+_TEMPERATURES = (0.0, 0.2, 0.4)
+"""Tried one after the other while the text repeats itself or is improbable. Higher ones invent."""
+_DOUBTFUL_LANGUAGE = 0.5
+_OWN_LANGUAGES = ("zh", "en")
+"""The likelier of these is taken where the model is not sure: a few words sound like many languages."""
+_NO_SPEECH = 0.6
+_LEAST_LOG_PROBABILITY = -1.0
+_FEWEST_CLEAR = -0.6
+"""Mean log probability of a token: below the first a text is noise, below the second if it may be no speech, too."""
+_CHINESE = ("zh", "yue")
+
+
+class SpeechReader:
+    """The loaded model. Used on one thread."""
+
+    def __init__(self, model: Any, to_simplified: Callable[[str], str]) -> None:
+        self._model = model
+        self._to_simplified = to_simplified
+
+    @classmethod
+    def load(cls, folder: Path, threads: int, on_progress: ProgressSink) -> SpeechReader:
+        """Load from the folder of the catalogue's model.
+
+        Raises AppError: MODEL_MISSING when nothing is there, WEIGHTS_CORRUPT when it does not load.
+        """
+        on_progress(0.0)
+        if not (folder / "model.bin").is_file():
+            raise AppError(
+                ErrorCode.MODEL_MISSING,
+                msg("The model that writes down speech is not on this machine."),
+                msg("Fetch it: autoglm-desktop models pull {model}", model=folder.name),
+            )
+        import ctranslate2
+        from faster_whisper import WhisperModel
+        from opencc import OpenCC
+
+        on_progress(0.5)
+        ctranslate2.set_random_seed(0)
+        try:
+            model = WhisperModel(
+                str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise AppError(
+                ErrorCode.WEIGHTS_CORRUPT,
+                msg("The model that writes down speech does not load: its files are damaged."),
+                msg(
+                    "Remove the model and fetch it again: models remove {model}, models pull {model}.",
+                    model=folder.name,
+                ),
+                details=str(error),
+            ) from error
+        on_progress(1.0)
+        return cls(model, OpenCC("t2s").convert)
+
+    def transcribe(
+        self,
+        path: Path,
+        *,
+        language: str | None,
+        simplified: bool,
+        on_segment: Callable[[SpeechSegment], None],
+        check: Check,
+    ) -> Transcript:
+        """Write down a file. Silence and noise give no text.
+
+        Raises AppError BAD_INPUT (no sound, damaged, too long, an unknown language), and what `check` raises.
+        """
+        began_s = time.perf_counter()
+        spoken = None if language is None else self._language(language)
+        probe(path)
+        segments: list[SpeechSegment] = []
+        heard = 0
+        for block, begin in self._blocks(path, check):
+            heard = begin + len(block)
+            for segment, found in self._hear(block, begin / RATE_HZ, spoken, check):
+                spoken = spoken or found
+                told = self._as_asked(segment, found, simplified=simplified)
+                segments.append(told)
+                on_segment(told)
+        text = _joined(segments, spoken or "")
+        return Transcript(text, spoken or "", heard / RATE_HZ, time.perf_counter() - began_s, tuple(segments))
+
+    def _blocks(self, path: Path, check: Check) -> Iterator[tuple[Samples, int]]:
+        """Pieces of the recording and where they begin, in samples; all but the last end in a pause if there is one."""
+        rest = np.empty(0, np.float32)
+        begin = 0
+        for piece in blocks(path, BLOCK_S * RATE_HZ, check):
+            rest = np.concatenate((rest, piece))
+            if len(piece) == BLOCK_S * RATE_HZ:
+                end = _last_pause(rest)
+                yield rest[:end], begin
+                begin, rest = begin + end, rest[end:]
+        if len(rest):
+            yield rest, begin
+
+    def _hear(
+        self, samples: Samples, begin_s: float, language: str | None, check: Check
+    ) -> Iterator[tuple[SpeechSegment, str]]:
+        """Segments of a block with their language."""
+        from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
+
+        check()
+        speech = get_speech_timestamps(samples, VadOptions(min_silence_duration_ms=600, speech_pad_ms=300))
+        if not speech:
+            return
+        check()
+        if language is None:
+            voiced = np.concatenate(collect_chunks(samples, speech)[0])
+            language = _likely(self._model.detect_language(voiced)[2])
+            check()
+        segments, _ = self._model.transcribe(
+            samples,
+            language=language,
+            vad_filter=True,
+            vad_parameters=VadOptions(min_silence_duration_ms=600, speech_pad_ms=300),
+            temperature=_TEMPERATURES,
+            condition_on_previous_text=False,
+            no_speech_threshold=_NO_SPEECH,
+        )
+        for segment in segments:
+            check()
+            if text := _credible(segment):
+                yield SpeechSegment(begin_s + segment.start, begin_s + segment.end, text), language
+
+    def _as_asked(self, segment: SpeechSegment, language: str, *, simplified: bool) -> SpeechSegment:
+        if not simplified or language not in _CHINESE:
+            return segment
+        return SpeechSegment(segment.start_s, segment.end_s, self._to_simplified(segment.text))
+
+    def _language(self, asked: str) -> str:
+        """The model's name for a language: ``zh_CN`` is ``zh``."""
+        code = asked.replace("_", "-").split("-")[0].lower()
+        if code not in self._model.supported_languages:
+            raise AppError(
+                ErrorCode.BAD_INPUT,
+                msg("The language “{language}” is not known to the model.", language=asked),
+                msg("Give its two-letter code, such as zh or en, or leave it out."),
+            )
+        return code
+
+
+def _credible(segment: Any) -> str:
+    """The text of a segment; none where the model itself doubts it."""
+    doubtful = segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _FEWEST_CLEAR
+    if doubtful or segment.avg_logprob < _LEAST_LOG_PROBABILITY:
+        return ""
+    return str(segment.text).strip()
+
+
+def _likely(probabilities: list[tuple[str, float]]) -> str:
+    best, probability = max(probabilities, key=lambda found: found[1])
+    if probability >= _DOUBTFUL_LANGUAGE:
+        return best
+    own = [found for found in probabilities if found[0] in _OWN_LANGUAGES]
+    return max(own, key=lambda found: found[1])[0] if own else best
+
+
+def _joined(segments: list[SpeechSegment], language: str) -> str:
+    between = "" if language in (*_CHINESE, "ja") else " "
+    return between.join(segment.text for segment in segments)
+
+
+def _last_pause(samples: Samples) -> int:
+    """Where the quietest half second in the last third begins to end: no word is cut in two there."""
+    frame = RATE_HZ // 100
+    energies = np.square(samples[: len(samples) // frame * frame]).reshape(-1, frame).mean(axis=1)
+    width = int(_PAUSE_S * RATE_HZ) // frame
+    loudness = np.convolve(energies, np.ones(width), "valid")
+    first = len(loudness) * 2 // 3
+    quietest = first + int(np.argmin(loudness[first:]))
+    return (quietest + width // 2) * frame
