@@ -35,7 +35,7 @@ class Rules:
     api_key: str | None
     max_body_bytes: int
     budget_bytes: int
-    body_within_s: float = BODY_WITHIN_S
+    body_within_s: float
 
 
 def rules_for(
@@ -52,7 +52,13 @@ def rules_for(
     if not local:
         names |= {host.strip("[]").lower(), socket.gethostname().lower()}
     return Rules(
-        frozenset(names), local, frozenset(o.rstrip("/") for o in origins), api_key, max_body_bytes, 4 * max_body_bytes
+        frozenset(names),
+        local,
+        frozenset(origin.rstrip("/") for origin in origins),
+        api_key,
+        max_body_bytes,
+        budget_bytes=4 * max_body_bytes,
+        body_within_s=BODY_WITHIN_S,
     )
 
 
