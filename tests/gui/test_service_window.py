@@ -1,0 +1,125 @@
+"""The HTTP service of the window: the real one, switched by its page of the settings."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.cloud import keys
+from autoglm_desktop.core.service import ServiceState, ServiceSwitch
+from autoglm_desktop.server.host import ServiceHost
+from autoglm_desktop.ui.windows.settings_pages.service import ServicePage
+from tests.helpers.keyrings import MemoryKeyring, keyring_of
+from tests.helpers.windows import ENGLISH, Opened, open_window
+
+UP_MS = 20_000
+
+
+@pytest.fixture
+def ring() -> Iterator[MemoryKeyring]:
+    backend = MemoryKeyring()
+    with keyring_of(backend):
+        yield backend
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody has at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        found: int = probe.getsockname()[1]
+        return found
+
+
+def host(assistant: Assistant) -> ServiceSwitch:
+    return ServiceHost(assistant)
+
+
+def page_of(qtbot: QtBot, opened: Opened) -> ServicePage:
+    qtbot.waitUntil(lambda: opened.shell.desk.service is not None)
+    opened.shell.desk.show_settings()
+    dialog = opened.shell.desk.settings_dialog
+    assert dialog is not None
+    page = dialog.page(ServicePage)
+    assert page is not None
+    dialog.tabs.setCurrentWidget(page)
+    return page
+
+
+def test_the_switch_serves_and_stops(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, port: int, ring: MemoryKeyring
+) -> None:
+    settings = ENGLISH.model_copy(update={"service_port": port})
+    with open_window(qapp, tmp_path, settings=settings, service=host) as opened:
+        page = page_of(qtbot, opened)
+        assert page.address.text() == "Off"
+        assert not page.copy.isEnabled()
+        page.enabled.click()
+        qtbot.waitUntil(lambda: page.address.text() == f"http://127.0.0.1:{port}/v1", timeout=UP_MS)
+        QTest.mouseClick(page.copy, Qt.MouseButton.LeftButton)
+        url = QGuiApplication.clipboard().text()
+        answered = httpx.get(f"{url}/models", timeout=10, trust_env=False)
+        assert answered.status_code == 200
+        page.enabled.click()
+        qtbot.waitUntil(lambda: page.address.text() == "Off", timeout=UP_MS)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/models", timeout=10, trust_env=False)
+
+
+def test_it_serves_from_the_start_where_it_was_left_on_and_asks_for_the_key(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, port: int, ring: MemoryKeyring
+) -> None:
+    ring.kept[keys.SERVICE, keys.HTTP_SERVICE] = "sk-clients"
+    settings = ENGLISH.model_copy(update={"service_port": port, "service_enabled": True})
+    with open_window(qapp, tmp_path, settings=settings, service=host) as opened:
+        page = page_of(qtbot, opened)
+        qtbot.waitUntil(lambda: page.url is not None, timeout=UP_MS)
+        assert page.url is not None
+        url = f"{page.url}/models"
+        assert httpx.get(url, timeout=10, trust_env=False).status_code == 401
+        headers = {"Authorization": "Bearer sk-clients"}
+        assert httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code == 200
+        qtbot.waitUntil(lambda: page.key.state.text() == "A key is kept in the system's keyring.")
+
+
+def test_a_port_in_use_is_said_on_the_page(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, ring: MemoryKeyring
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = ENGLISH.model_copy(update={"service_port": port})
+        with open_window(qapp, tmp_path, settings=settings, service=host) as opened:
+            page = page_of(qtbot, opened)
+            page.enabled.click()
+            qtbot.waitUntil(lambda: not page.problem.isHidden(), timeout=UP_MS)
+            assert str(port) in page.problem.text()
+            assert opened.shell.desk.service is not None
+            assert opened.shell.desk.service.status.state is ServiceState.OFF
+
+
+def test_beyond_this_machine_a_key_is_required_and_another_key_counts_at_once(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, port: int, ring: MemoryKeyring
+) -> None:
+    settings = ENGLISH.model_copy(
+        update={"service_port": port, "service_enabled": True, "service_host": "0.0.0.0"}  # noqa: S104
+    )
+    with open_window(qapp, tmp_path, settings=settings, service=host) as opened:
+        page = page_of(qtbot, opened)
+        qtbot.waitUntil(lambda: not page.problem.isHidden(), timeout=UP_MS)
+        page.key.edit.setText("sk-new")
+        page.key.edit.textEdited.emit("sk-new")
+        QTest.mouseClick(page.key.save, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: page.url is not None, timeout=UP_MS)
+        headers = {"Authorization": "Bearer sk-new"}
+        url = f"http://127.0.0.1:{port}/v1/models"
+        assert httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code == 200
+        assert page.problem.isHidden()
