@@ -29,6 +29,7 @@ from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.settings import Settings, load_settings, save_settings
 from autoglm_desktop.engine.client import EngineClient, EngineOptions
 from autoglm_desktop.models.library import ModelLibrary
@@ -153,7 +154,7 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
 
 
 def take_lock(data_dir: Path, *, wait_s: float = 0.0) -> FileLock | None:
-    """The lock of this folder's window, or None when another holds it for longer than `wait_s`. The kernel frees it after a crash."""
+    """The lock of this folder's window, or None when another keeps it for `wait_s`. A crash frees it."""
     lock = FileLock(data_dir / "window.lock")
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -214,7 +215,7 @@ def _reconfigure(engine: EngineClient, cloud: CloudDesk, paths: DataPaths, event
         cloud.configure(event.settings)
 
 
-def begin_to_load(engine: EngineClient, library: ModelLibrary, energy: EnergyService, settings: Settings) -> None:
+def begin_to_load(engine: Engine, library: ModelLibrary, energy: EnergyService, settings: Settings) -> None:
     """Start the engine before anything else is built; a model that is missing is the first page's matter."""
     try:
         model = library.ref(settings.model_id)

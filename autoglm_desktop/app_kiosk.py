@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_WINDOW_CLOSES_S = 10.0
+"""A window that starts the kiosk closes meanwhile."""
+
 
 @dataclass(slots=True)
 class _Ending:
@@ -60,7 +63,7 @@ def run_kiosk(
     try:
         config = _config(arguments.data_dir, file)
         with ExitStack() as closing:
-            lock = take_lock(arguments.data_dir)
+            lock = take_lock(arguments.data_dir, wait_s=_WINDOW_CLOSES_S)
             if lock is None:
                 print("autoglm-desktop: another window or kiosk has this data folder open; close it.", file=sys.stderr)
                 return 1

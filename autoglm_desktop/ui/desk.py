@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QToolTip
+from PySide6.QtWidgets import QFileDialog
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import Text, msg, tr
@@ -26,6 +26,7 @@ from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL, MODALITIES
 from .images.tools import ImageTools
 from .models.conversations import title
 from .paths import DataPaths
+from .voice.desk import VoiceDesk
 from .widgets.banner import Action, Notice
 from .widgets.top_bar import ModelEntry
 
@@ -44,10 +45,16 @@ class Desk(QObject):
     """Opens dialogs and pages for a controller and its window. Lives on the GUI thread."""
 
     def __init__(
-        self, controller: Controller, library: ModelLibrary, paths: DataPaths, unload: Callable[[], None]
+        self,
+        controller: Controller,
+        library: ModelLibrary,
+        paths: DataPaths,
+        unload: Callable[[], None],
+        voice: VoiceDesk,
     ) -> None:
         """`unload` makes the engine give its memory back."""
         super().__init__(controller)
+        self.voice = voice
         self._unload = unload
         self.controller, self.library, self.paths = controller, library, paths
         self.window, self.look = controller.window, controller.window.look
@@ -146,6 +153,15 @@ class Desk(QObject):
             self.scenarios.choose("travel-day")
             self.window.add_page(self.scenarios)
         self.window.show_page(self.scenarios)
+
+    def show_kiosk(self) -> None:
+        """How this becomes a booth, and the way to start one."""
+        from .windows.kiosk_dialog import KioskDialog
+
+        dialog = KioskDialog(self.look, self.paths.data_dir, self.window)
+        dialog.folder_requested.connect(open_folder)
+        dialog.started.connect(self.window.close)
+        dialog.open()
 
     def _chat_wanted(self, *_: object) -> None:
         """A conversation was opened: it takes the place of a page that is not the first run's."""
@@ -316,6 +332,7 @@ class Desk(QObject):
         window.transcript.image_opened.connect(self.images.show)
         window.sidebar.settings_requested.connect(self.show_settings)
         window.sidebar.scenarios_requested.connect(self.show_scenarios)
+        window.sidebar.kiosk_requested.connect(self.show_kiosk)
         window.sidebar.opened.connect(self._chat_wanted)
         window.sidebar.new_requested.connect(self._chat_wanted)
         window.sidebar.export_requested.connect(self.export)
@@ -349,7 +366,7 @@ class Desk(QObject):
             "screenshot": self.images.take_screenshot,
             "paste": controller.images.paste,
             "keys": self.show_keys,
-            "talk": self._explain_talk,
+            "talk": self.voice.press_key,
             "quit": self._quit,
         }
 
@@ -357,12 +374,12 @@ class Desk(QObject):
         self.window.close()
 
     def _escape(self) -> None:
-        """Esc: leave the search, else stop the answer."""
+        """Esc: leave the search, else forget the recording, else stop the answer (and what is read aloud)."""
         search = self.window.sidebar.search
         if search.hasFocus():
             search.clear()
             self.window.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        else:
+        elif not self.voice.escape():
             self.controller.stop()
 
     def _focus_search(self) -> None:
@@ -370,10 +387,6 @@ class Desk(QObject):
             self.window.toggle_sidebar()
         self.window.sidebar.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.window.sidebar.search.selectAll()
-
-    def _explain_talk(self) -> None:
-        button = self.window.composer.microphone
-        QToolTip.showText(button.mapToGlobal(button.rect().topRight()), button.toolTip(), button)
 
 
 def open_folder(folder: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_visitor_asks_and_is_forgotten(qtbot: QtBot, qapp: QApplication, tmp_p
         (opened.files / "speech.wav").write_bytes(b"RIFF")
         QApplication.clipboard().setText(SECRET)
         opened.leave_alone(65)
-        assert "5 s" in window.told.text()
+        assert "6 s" in window.told.text()
         with qtbot.waitSignal(window.wiped):
             opened.leave_alone(6)
         qtbot.waitUntil(lambda: not window.talk.view.busy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import cast
 
@@ -30,11 +29,11 @@ _LINKS = ("http", "https", "mailto", "file")
 class Guard(QObject):
     """Watches the whole application from `watch` to `close`: swallows keys that lead out, hears of every touch."""
 
-    def __init__(self, application: QApplication, on_staff: Callable[[], None]) -> None:
+    def __init__(self, application: QApplication, on_staff: Callable[[], None], clock: Callable[[], float]) -> None:
         super().__init__()
-        self._application, self._on_staff = application, on_staff
-        self.touched_s = time.monotonic()
-        """When somebody last touched screen, mouse or keys (`time.monotonic`)."""
+        self._application, self._on_staff, self._clock = application, on_staff, clock
+        self.touched_s = clock()
+        """When somebody last touched screen, mouse or keys, by the clock."""
 
     def watch(self) -> None:
         """Begin."""
@@ -63,7 +62,7 @@ class Guard(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in _ACTIVE:
-            self.touched_s = time.monotonic()
+            self.touched_s = self._clock()
         if event.type() in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             return self._leads_out(cast(QKeyEvent, event))
         return event.type() is QEvent.Type.ContextMenu

@@ -99,7 +99,7 @@ class KioskWindow(QWidget):
         self._clock, self._now, self._started = clock, now, now()
         self.place = Place.ATTRACT
         self._may_close = self._staff_waits = False
-        self.guard = Guard(application, self.show_pin)
+        self.guard = Guard(application, self.show_pin, clock)
         self.hero, self.talk = Hero(self.look, config), Talk(self.look)
         self.pad = PinPad(self.look, PinGuard(config.pin, clock))
         self.staff = StaffPage(self.look, lambda: visitors.tally, self._temperature)
@@ -233,9 +233,7 @@ class KioskWindow(QWidget):
 
     def _wiped(self) -> None:
         """Nothing of the visitor is left; what is shown goes back to the beginning."""
-        clipboard = QApplication.clipboard()
-        if clipboard.ownsClipboard():
-            clipboard.clear()
+        QApplication.clipboard().clear()  # in a kiosk nobody else puts anything there
         self._set_language(self.config.language)
         if self._staff_waits:
             self._show_staff()

@@ -35,6 +35,9 @@ class Sidebar(Panel):
     undo_requested = Signal(str)
     export_requested = Signal(str, str)
     settings_requested = Signal()
+    scenarios_requested = Signal()
+    claims_requested = Signal()
+    kiosk_requested = Signal()
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
@@ -85,11 +88,10 @@ class Sidebar(Panel):
         )
         self.search.retranslate()
         self.list.retranslate()
-        later = tr("Comes with a later version.")
         for button, text, tip in (
-            (self.scenarios, tr("Battery scenarios"), later),
-            (self.guide, tr("Guide check"), later),
-            (self.kiosk, tr("Kiosk"), later),
+            (self.scenarios, tr("Battery scenarios"), tr("Play a day of a phone, compare policies")),
+            (self.guide, tr("Guide check"), tr("What the guide claims, and what is measured here")),
+            (self.kiosk, tr("Kiosk"), tr("How this application becomes a booth for visitors")),
             (self.settings, tr("Settings"), tr("Settings (Ctrl+,)")),
         ):
             button.setText(f"  {text}")
@@ -136,14 +138,15 @@ class Sidebar(Panel):
         entries.setSpacing(0)
         for button in (self.scenarios, self.guide, self.kiosk, self.settings):
             entries.addWidget(button)
-        for button in (self.scenarios, self.guide, self.kiosk):
-            button.setEnabled(False)
         column.addLayout(entries)
 
     def _connect(self) -> None:
         self.new_chat.clicked.connect(self.new_requested)
         self.temporary_chat.clicked.connect(self.temporary_requested)
         self.settings.clicked.connect(self.settings_requested)
+        self.scenarios.clicked.connect(self.scenarios_requested)
+        self.guide.clicked.connect(self.claims_requested)
+        self.kiosk.clicked.connect(self.kiosk_requested)
         self.search.searched.connect(self.searched)
         self.search.left_downwards.connect(self._enter_list)
         self.list.opened.connect(self.opened)

@@ -1,0 +1,219 @@
+"""The page of battery scenarios: compare, play, the phone that follows, the engine that answers, edit, export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialogButtonBox
+from pytestqt.qtbot import QtBot
+
+from autoglm_desktop.assistant.scenario_desk import Comparison
+from autoglm_desktop.core.i18n import language
+from autoglm_desktop.energy.policies import Policy
+from autoglm_desktop.engine.script import Reply
+from autoglm_desktop.ui.scenarios.editor import ScenarioEditor
+from autoglm_desktop.ui.scenarios.page import ScenarioPage
+from autoglm_desktop.ui.scenarios.player import Player
+from tests.helpers.windows import Clock, Opened, open_window
+
+SHORT = """
+id = "short"
+name = {{ en = "Short", zh_CN = "短" }}
+description = {{ en = "A short one.", zh_CN = "短。" }}
+seed = 1
+end = "09:00"
+[start]
+time = "08:00"
+battery_percent = 74
+ambient_c = 20
+[goal]
+until = "09:00"
+reserve_percent = 5
+[[phases]]
+begin = "08:00"
+end = "08:30"
+ambient_c = 33
+screen = 0.4
+[[conversations]]
+at = "08:10"
+turns = {turns}
+gap_s = 60
+answer_tok = 40
+"""
+
+
+def own(folder: Path, turns: int = 3) -> None:
+    (folder / "scenarios").mkdir(parents=True)
+    (folder / "scenarios" / "short.toml").write_text(SHORT.format(turns=turns), encoding="utf-8")
+
+
+def opened_page(qtbot: QtBot, opened: Opened) -> ScenarioPage:
+    """The page with the short scenario, compared."""
+    QTest.mouseClick(opened.shell.window.sidebar.scenarios, Qt.MouseButton.LeftButton)
+    page = opened.shell.desk.scenarios
+    assert page is not None
+    qtbot.waitUntil(lambda: page.comparison is not None, timeout=30_000)
+    with qtbot.waitSignal(page.compared, timeout=30_000):
+        page.choose("short")
+    return page
+
+
+def test_policies_are_compared_in_figures_and_words(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        page = opened_page(qtbot, opened)
+        assert opened.shell.window.pages.currentWidget() is page
+        comparison = page.comparison
+        assert isinstance(comparison, Comparison)
+        assert [result.policy for result in comparison.results] == ["fixed-fp16", "guide", "steady", "last-until"]
+        assert page.table.rowCount() == 4
+        first = comparison.results[0].figures
+        item = page.table.item(0, 3)
+        assert item is not None
+        assert item.text() == str(round(first["tokens"]))
+        assert page.verdict.text().startswith("“")
+        with qtbot.waitSignal(page.compared, timeout=30_000):
+            page._actions[Policy.GUIDE].setChecked(False)
+        assert page.table.rowCount() == 3
+
+
+def test_at_most_four_policies(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        page = opened_page(qtbot, opened)
+        assert not page._actions[Policy.FIXED_INT4].isEnabled()
+
+
+def test_the_phone_of_the_panel_follows(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        page = opened_page(qtbot, opened)
+        QTest.mouseClick(page.play, Qt.MouseButton.LeftButton)
+        assert page.player.playing
+        page.player.jump(600.0)
+        view = opened.assistant.energy.view().snapshot
+        assert view.conditions.ambient_c == 33.0
+        assert 0.70 < view.state.soc < 0.74
+        assert page.clock.text() == "08:10"
+        QTest.mouseClick(page.play, Qt.MouseButton.LeftButton)
+        stands = not page.player.playing
+        assert stands
+        page.slider.setValue(1800)
+        assert page.clock.text() == "08:30"
+
+
+def test_the_real_engine_answers_while_the_clock_waits(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path, [Reply("An answer.")]) as opened:
+        page = opened_page(qtbot, opened)
+        page.real.setChecked(True)
+        page.speed.setCurrentIndex(0)
+        QTest.mouseClick(page.play, Qt.MouseButton.LeftButton)
+        for at_s in (605.0, 665.0, 725.0):
+            page.player.jump(at_s)
+            qtbot.waitUntil(lambda: page.live is not None and not page.live.answering)
+        assert len(opened.engine.requests) == 3
+        assert opened.engine.requests[0].max_tokens == 40
+        page.player.jump(3599.0)
+        page.player.jump(3600.0)
+        page.real.setChecked(False)
+        assert page.live is None
+        assert opened.assistant.conversations() == []
+
+
+def test_a_conversation_takes_the_place_of_the_page(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        opened_page(qtbot, opened)
+        QTest.mouseClick(opened.shell.window.sidebar.new_chat, Qt.MouseButton.LeftButton)
+        assert opened.shell.window.chat_shown
+
+
+def test_a_file_that_cannot_be_used_is_said_in_place(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    (tmp_path / "scenarios" / "bad.toml").write_text("id = 3", encoding="utf-8")
+    with open_window(qapp, tmp_path) as opened:
+        page = opened_page(qtbot, opened)
+        page.choose("bad")
+        assert "bad.toml" in page.told.text()
+        assert page.comparison is not None
+
+
+def test_export_writes_one_page_and_the_series(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        page = opened_page(qtbot, opened)
+        page.export_to(tmp_path / "report")
+        runs = json.loads((tmp_path / "report" / "runs.json").read_text(encoding="utf-8"))
+        assert [run["policy"] for run in runs["runs"]] == ["fixed-fp16", "guide", "steady", "last-until"]
+        (tmp_path / "file").write_text("", encoding="utf-8")
+        page.export_to(tmp_path / "file" / "below")
+        assert page.told.text()
+
+
+@pytest.fixture
+def editor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> ScenarioEditor:
+    own(tmp_path)
+    from autoglm_desktop.core.settings import Settings
+    from autoglm_desktop.energy.scenario_files import load_scenario
+    from autoglm_desktop.ui.appearance import Appearance
+
+    folder = tmp_path / "scenarios"
+    made = ScenarioEditor(Appearance(qapp, Settings(language="en")), load_scenario("short", folder), "short", folder)
+    qtbot.addWidget(made)
+    return made
+
+
+def test_an_edited_scenario_is_saved_under_its_own_name(qtbot: QtBot, editor: ScenarioEditor, tmp_path: Path) -> None:
+    from autoglm_desktop.energy.scenario_files import load_scenario
+
+    editor.battery.setValue(50)
+    item = editor.phases.item(0, 2)
+    assert item is not None
+    item.setText("41")
+    with qtbot.waitSignal(editor.saved) as told:
+        editor.buttons.button(QDialogButtonBox.StandardButton.Save).click()
+    assert told.args == ["short-2"]
+    saved = load_scenario("short-2", tmp_path / "scenarios")
+    assert saved.start.battery_percent == 50
+    assert saved.phases[0].ambient_c == 41
+    assert len(saved.conversations) == 1
+    assert load_scenario("short", tmp_path / "scenarios").start.battery_percent == 74
+    assert language() == "en"
+
+
+@pytest.mark.parametrize(
+    ("field", "text"), [("begin", "25 o'clock"), ("until", "07:00"), ("id", "Not A Name"), ("id", "short")]
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(
+    editor: ScenarioEditor, tmp_path: Path, field: str, text: str
+) -> None:
+    before = sorted(path.name for path in (tmp_path / "scenarios").iterdir())
+    getattr(editor, field).setText(text)
+    editor.save()
+    assert editor.told.text()
+    assert sorted(path.name for path in (tmp_path / "scenarios").iterdir()) == before
+
+
+def test_the_clock_stands_still_while_something_holds_it(qtbot: QtBot) -> None:
+    clock, holds = Clock(), [False]
+    player = Player(clock=clock, held=lambda: holds[0])
+    player.set_duration(100.0)
+    player.speed = 10
+    player.play()
+    clock.now_s += 2.0
+    player.beat()
+    assert player.at_s == 20.0
+    holds[0] = True
+    clock.now_s += 2.0
+    player.beat()
+    assert player.at_s == 20.0
+    holds[0] = False
+    clock.now_s += 20.0
+    with qtbot.waitSignal(player.ended):
+        player.beat()
+    assert (player.at_s, player.playing) == (100.0, False)
