@@ -1,8 +1,9 @@
 """What a model that reads text only is told of an image: a marked block made of the reading.
 
 The block depends on the image, its name and its place in the message alone, never on the language of the window or on
-the time, so that the same conversation gives the same prompt and the KV cache of a session holds it. Every line that
-was read begins with ``> ``: what is written in an image cannot pass itself off as the end of the block.
+the time, so that the same conversation gives the same prompt and the KV cache of a session holds it. It speaks Chinese
+and English, as the system prompt does: small models follow it better so. Every line that was read begins with ``> ``:
+what is written in an image cannot pass itself off as the end of the block.
 """
 
 from __future__ import annotations
@@ -32,17 +33,11 @@ def described(messages: Sequence[Message], find: FindReading) -> tuple[Message, 
 def block(number: int, part: ImagePart, reading: ImageReading | None) -> str:
     """The block of one image; `number` is its place in the message, from 1. No reading: it says so."""
     name = part.name.replace('"', "'")
-    head = f'[Image {number}: "{name}", {part.width} × {part.height} pixels, {_orientation(part)}.'
-    if reading is None:
-        return f"{head} It could not be read: nothing is known about its contents.]\n"
-    return "\n".join(
-        [
-            f"{head} You do not see it; this is what a program read in it.",
-            *_labels(reading),
-            *_text(reading),
-            f"End of image {number}]\n",
-        ]
-    )
+    head = f'[图片 {number}, Image {number}: "{name}", {part.width} × {part.height} pixels, {_orientation(part)}]'
+    body = ["(无法读出, it could not be read: nothing is known of its contents)"]
+    if reading is not None:
+        body = [*_text(reading), *_labels(reading)]
+    return "\n".join([head, *body, f"[Image {number} ends]\n\n"])
 
 
 def _described(message: Message, find: FindReading) -> Message:
@@ -70,13 +65,13 @@ def _labels(reading: ImageReading) -> list[str]:
     if not likely:
         return []
     names = ", ".join(f"{label.name} ({label.probability:.0%})" for label in likely)
-    return [f"It may show (with the probability): {names}"]
+    return [f"图片可能是 (a program takes it for, with the probability): {names}"]
 
 
 def _text(reading: ImageReading) -> list[str]:
     lines = [line for line in (_one_line(found.text) for found in reading.text_lines) if line]
     if not lines:
-        return ["No text was found in it."]
+        return ["图片里没有读出文字 (no text was found in the image)."]
     kept: list[str] = []
     room = MAX_CHARACTERS
     for line in lines:
@@ -86,9 +81,13 @@ def _text(reading: ImageReading) -> list[str]:
         room -= len(line)
     left_out = len(lines) - len(kept)
     shown = [f"> {line}" for line in kept]
-    count = f"{len(kept)} of {len(lines)} lines" if left_out else f"{len(kept)} lines" if len(kept) > 1 else "1 line"
-    tail = [f"({left_out} more lines of text were left out because they are too long.)"] if left_out else []
-    return [f"Text written in it ({count}, in reading order):", *shown, *tail]
+    if not left_out:
+        return ["程序从图片里读出的全部文字 (all text that a program read in the image):", *shown]
+    return [
+        "程序从图片里读出的文字 (text that a program read in the image):",
+        *shown,
+        f"(另有 {left_out} 行太长，没有列出: {left_out} more lines were left out because the text is too long)",
+    ]
 
 
 def _one_line(text: str) -> str:

@@ -130,8 +130,8 @@ def test_several_images_are_read_one_after_the_other_and_numbered(desk: Desk) ->
         desk.look.read(reading(f"words {number}"))
     assert [p.fraction for p in desk.heard.of(NodePhase)] == pytest.approx([0, 1 / 3, 2 / 3])
     text = desk.asked()
-    assert [text.index(f"[Image {n}:") for n in (1, 2, 3, 4)] == sorted(
-        text.index(f"[Image {n}:") for n in (1, 2, 3, 4)
+    assert [text.index(f", Image {n}:") for n in (1, 2, 3, 4)] == sorted(
+        text.index(f", Image {n}:") for n in (1, 2, 3, 4)
     )
     assert text.count("> words 0") == 2
     desk.engine.last.finish()
