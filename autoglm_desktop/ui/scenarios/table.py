@@ -42,11 +42,11 @@ COLUMNS: tuple[tuple[Text, Cell], ...] = (
     (msg("Goal"), _goal),
     (msg("Tokens"), lambda r, _: count(round(r.figures["tokens"]))),
     (msg("J/token"), lambda r, _: words.joules(r.figures["joules_per_token"])),
-    (msg("First token, p95"), lambda r, _: _seconds(r.figures["p95_first_token_s"])),
+    (msg("Token 1, p95"), lambda r, _: _seconds(r.figures["p95_first_token_s"])),
     (msg("Hottest body"), lambda r, _: f"{words.number(r.figures['max_skin_temp_c'], 1)} °C"),
     (msg("Throttled"), lambda r, _: words.span(r.figures["throttled_s"]) if r.figures["throttled_s"] else "0"),
     (msg("Switches"), lambda r, _: str(r.figures["switches"])),
-    (msg("Quality (KL)"), lambda r, _: words.number(r.figures["quality"], 3)),
+    (msg("KL"), lambda r, _: words.number(r.figures["quality"], 3)),
 )
 
 
@@ -59,7 +59,10 @@ class FigureTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setShowGrid(False)
         self.verticalHeader().hide()
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.setWordWrap(False)
+        self.setProperty("role", "figures")
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setStretchLastSection(True)
         self.horizontalHeader().setHighlightSections(False)
         self.retranslate(None)
 
@@ -85,4 +88,4 @@ class FigureTable(QTableWidget):
                 self.setItem(row, column, item)
         self.resizeRowsToContents()
         rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
-        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows + 4)
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows + 16)
