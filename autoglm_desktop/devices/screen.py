@@ -24,6 +24,10 @@ class Screenshot:
     picture: QImage
 
 
+def no_picture() -> Text:
+    return msg("This desktop does not give pictures of its screen to programs.")
+
+
 class ScreenSource(Protocol):
     """Takes pictures of all screens."""
 
@@ -50,7 +54,7 @@ class QtScreens:
                 "Allow it under Privacy & Security, Screen Recording, and start it again."
             )
         if not any(_grab(number) is not None for number in range(len(QGuiApplication.screens()))):
-            return msg("This desktop does not give pictures of its screen to programs.")
+            return no_picture()
         return None
 
     def take(self) -> tuple[Screenshot, ...]:

@@ -85,6 +85,7 @@ class CameraDialog(QDialog):
         self.retranslate()
         camera.listen(CameraListener(self._frame, self._ended, self._list_devices))
         self._list_devices()
+        self.shutter.setFocus()
 
     def retranslate(self) -> None:
         self.setWindowTitle(tr("Camera"))

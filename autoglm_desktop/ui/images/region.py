@@ -203,6 +203,8 @@ class ScreenshotTaker(QObject):
     """Hides the window, takes the screens, lets a region be chosen, brings the window back."""
 
     taken = Signal(QImage)
+    failed = Signal()
+    """No screen could be taken."""
     ended = Signal()
     """The window is back, with a picture or without."""
 
@@ -227,6 +229,7 @@ class ScreenshotTaker(QObject):
         shots = self._screens.take()
         if not shots:
             self._back()
+            self.failed.emit()
             return
         self.chooser = RegionChooser(shots, self)
         self.chooser.chosen.connect(self._chosen)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.devices.camera import CameraSource, QtCamera
-from autoglm_desktop.devices.screen import QtScreens, ScreenSource
+from autoglm_desktop.devices.screen import QtScreens, ScreenSource, no_picture
 from autoglm_desktop.ui.widgets.composer import Composer
 
 from .camera_dialog import CameraDialog
@@ -74,6 +74,7 @@ class ImageTools(QObject):
         if self.screenshots is None:
             self.screenshots = ScreenshotTaker(self._window, self.screens)
             self.screenshots.taken.connect(lambda picture: self._images.take_picture(picture, tr("Screenshot")))
+            self.screenshots.failed.connect(lambda: self._images.take(Offer(refused=(no_picture(),))))
         self.screenshots.begin()
 
     def _own_camera(self) -> CameraSource:
