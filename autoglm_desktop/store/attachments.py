@@ -37,6 +37,11 @@ class Attachments:
         """The folder is made when the first file comes."""
         self._folder = folder
 
+    @staticmethod
+    def hash_of(data: bytes) -> str:
+        """The name of these bytes."""
+        return hashlib.sha256(data).hexdigest()
+
     def path(self, sha256: str) -> Path | None:
         """The file of that hash, if it is here."""
         if _SHA256.fullmatch(sha256) is None:
@@ -51,11 +56,11 @@ class Attachments:
             data = path.read_bytes() if path is not None else None
         except OSError:
             return None
-        return data if data is not None and hashlib.sha256(data).hexdigest() == sha256 else None
+        return data if data is not None and self.hash_of(data) == sha256 else None
 
     def put(self, data: bytes, media_type: str) -> str:
         """Keep the bytes; returns their hash. What is here already, and whole, is not written again."""
-        sha256 = hashlib.sha256(data).hexdigest()
+        sha256 = self.hash_of(data)
         if self.read(sha256) is not None:
             return sha256
         folder = self._made()

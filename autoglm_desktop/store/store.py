@@ -288,7 +288,7 @@ class Store:
         The lock of the transaction keeps another process from removing them as unused meanwhile.
         """
         for part in (part for node in nodes for part in images_of(node)):
-            if self.attachments.path(part.sha256) is None and (data := files(part)) is not None:
+            if self.attachments.read(part.sha256) is None and (data := files(part)) is not None:
                 self.attachments.put(data, part.media_type)
 
     def _clear_what_is_left(self) -> None:
