@@ -16,6 +16,7 @@ from .context import begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption
 from .output import print_json, print_text
 from .simulate_run import run
+from .simulate_sweep import sweep
 
 ROWS = 12
 _BAR_CELLS = 30
@@ -23,6 +24,7 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 simulate = typer.Typer(help="Ask the simulated phone.", no_args_is_help=True)
 simulate.command()(run)
+simulate.command()(sweep)
 
 
 @simulate.callback()

@@ -43,8 +43,8 @@ def write_report(folder: Path, scenario: Scenario, profile: Profile, results: Se
         "series.json": _json(_series(scenario, profile, results)),
     }
     for result in results:
-        files[f"series-{result.policy}.csv"] = _csv(Sample._fields, result.samples)
-        files[f"answers-{result.policy}.csv"] = _csv(Answer._fields, result.answers)
+        files[f"series-{result.policy}.csv"] = csv_text(Sample._fields, result.samples)
+        files[f"answers-{result.policy}.csv"] = csv_text(Answer._fields, result.answers)
     files["report.html"] = render(scenario, profile, results)
     write_files(folder, files)
     return folder / "report.html"
@@ -138,10 +138,10 @@ def table_row(result: Result, scenario: Scenario) -> list[str]:
         goal,
         answers,
         f"{f['tokens']:,.0f}",
-        _number(f["joules_per_token"], "{:.3f} J"),
+        number(f["joules_per_token"], "{:.3f} J"),
         f"{f['energy_wh']:.2f} Wh",
-        _number(f["tokens_per_percent"], "{:,.0f}"),
-        f"{_number(f['mean_latency_s'], '{:.1f}')} / {_number(f['p95_latency_s'], '{:.1f} s')}",
+        number(f["tokens_per_percent"], "{:,.0f}"),
+        f"{number(f['mean_latency_s'], '{:.1f}')} / {number(f['p95_latency_s'], '{:.1f} s')}",
         f"{f['max_skin_temp_c']:.1f} / {f['max_soc_temp_c']:.1f} °C",
         f"{f['throttled_s'] / 60.0:.0f} min",
         str(f["switches"]),
@@ -160,7 +160,8 @@ def _note(results: Sequence[Result]) -> str:
     return tr("Quality: KL divergence from the 16-bit weights in nats, measured on {model} by bench.", model=model)
 
 
-def _number(value: float | None, pattern: str) -> str:
+def number(value: float | None, pattern: str) -> str:
+    """A figure for people; a dash for none."""
     return "–" if value is None else pattern.format(value)
 
 
@@ -182,7 +183,8 @@ def _series(scenario: Scenario, profile: Profile, results: Sequence[Result]) -> 
     }
 
 
-def _csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows below their headings; numbers to nine digits, None as nothing."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
