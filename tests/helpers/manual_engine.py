@@ -25,6 +25,7 @@ from autoglm_desktop.core.perception import (
     ImageReading,
     LookRequest,
     Modality,
+    ModalityStatus,
     SpeechHeard,
     SpeechSegment,
     Transcribed,
@@ -100,6 +101,8 @@ class ManualEngine:
     modalities: list[tuple[str, Modality]] = field(default_factory=list)
     """("load" or "unload", which), in order."""
     open_perceptions: dict[str, ManualPerception] = field(default_factory=dict)
+    statuses: tuple[ModalityStatus, ...] = ()
+    """What `status` tells of the modalities."""
 
     @property
     def last(self) -> ManualTurn:
@@ -142,7 +145,7 @@ class ManualEngine:
         self.calls.append("forget_sessions")
 
     def status(self) -> EngineStatus:
-        return EngineStatus(EngineState.READY)
+        return EngineStatus(EngineState.READY, modalities=self.statuses)
 
     def watch(self, sink: StatusSink) -> Callable[[], None]:
         self.watchers.append(sink)
