@@ -16,7 +16,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +143,16 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     application = qt.make_application()
     service = ServiceHost(assistant)
     closing.callback(service.stop)
-    shell = qt.Shell(application, assistant, library, paths, unload=engine.unload, router=cloud.engine, service=service)
+    shell = qt.Shell(
+        application,
+        assistant,
+        library,
+        paths,
+        unload=engine.unload,
+        router=cloud.engine,
+        service=service,
+        spare_engine=lambda: EngineClient(_spare_options(assistant.settings, paths)),
+    )
     closing.callback(shell.close)
     shell.show(notices + told)
     gc.freeze()  # a full collection while an answer streams passes over what the start made: 20 ms, not 50
@@ -207,6 +216,12 @@ def engine_options(settings: Settings, paths: DataPaths) -> EngineOptions:
         paths.engine_log,
         settings.modality_idle_unload_s,
     )
+
+
+def _spare_options(settings: Settings, paths: DataPaths) -> EngineOptions:
+    """For the engine that packs tiers: one thread, so that an answer meanwhile keeps the others."""
+    own_log = paths.engine_log.with_name("engine-prepare.log")
+    return replace(engine_options(settings, paths), threads=1, log_path=own_log)
 
 
 def _reconfigure(engine: EngineClient, cloud: CloudDesk, paths: DataPaths, event: AssistantEvent) -> None:

@@ -240,8 +240,9 @@ class Runner:
     def _submit_described(self, turn: _Turn) -> None:
         messages = described(turn.asked.messages, self._perception.reading)
         with self._lock:
-            turn.asked = replace(turn.asked, messages=messages)
-            turn.request = replace(turn.request, messages=messages)
+            seen = turn.asked.messages
+            turn.asked = replace(turn.asked, messages=messages, seen=seen)
+            turn.request = replace(turn.request, messages=messages, seen=seen)
         self._submit(turn, turn.request)
 
     def _end_early(self, turn: _Turn) -> None:
@@ -299,7 +300,7 @@ class Runner:
             return None
         dropped = turn.state.node.dropped_messages + len(turn.request.messages) - len(kept)
         turn.state = replace(turn.state, node=replace(turn.state.node, dropped_messages=dropped))
-        turn.request = replace(turn.request, turn_id=uuid.uuid4().hex, messages=kept)
+        turn.request = replace(turn.request, turn_id=uuid.uuid4().hex, messages=kept, seen=())
         return turn.request
 
     def _save_partial(self, turn: _Turn, now_s: float) -> None:

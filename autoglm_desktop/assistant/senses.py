@@ -122,7 +122,8 @@ class Senses:
         unread = tuple(image for image in images if self._is_to_be_read(image.part))
         if unread:
             return request, unread
-        return replace(request, messages=described(request.messages, self._perception.reading)), ()
+        words = described(request.messages, self._perception.reading)
+        return replace(request, messages=words, seen=request.messages), ()
 
     def _is_to_be_read(self, part: ImagePart) -> bool:
         """A file that is gone cannot be read any more; the conversation goes on without."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from autoglm_desktop.core.errors import AppError
-from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.assistant.preparing import load_tier
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.core.messages import ModelRef
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.models.library import ModelInfo, ModelLibrary
@@ -18,10 +20,10 @@ from autoglm_desktop.models.library import ModelInfo, ModelLibrary
 from .context import Context, begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption
 from .output import as_size, print_json, print_table, print_text, tell
-from .preparing import load_tier
 from .progress import fraction_progress, pull_progress
 
 models = typer.Typer(help="List, fetch, prepare, verify, remove and add models.", no_args_is_help=True)
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Download without asking.")]
 ModelArgument = Annotated[str, typer.Argument(metavar="ID", help="A model; `models list` names them.")]
 
 
@@ -39,14 +41,23 @@ def list_models(
     if as_json:
         print_json({"models": [asdict(info) for info in found]})
         return
-    headings = (tr("Model"), tr("On this machine"), tr("Download"), tr("License"), tr("Languages"), tr("Name"))
+    headings = (
+        *(tr("Model"), tr("For"), tr("On this machine"), tr("Download")),
+        *(tr("License"), tr("Languages"), tr("Name")),
+    )
     print_table(headings, [_row(info) for info in found])
 
 
 def _row(info: ModelInfo) -> tuple[str, ...]:
     here = as_size(info.disk_bytes) if info.installed else "-"
     download = as_size(info.download_bytes) if info.download_bytes else "?"
-    return (info.id, here, download, info.license or "?", " ".join(info.languages), info.display_name)
+    return (info.id, _purpose(info), here, download, info.license or "?", " ".join(info.languages), info.display_name)
+
+
+def _purpose(info: ModelInfo) -> str:
+    if "speech" in info.modalities:
+        return tr("speech to text")
+    return tr("chat, images") if "image" in info.modalities else tr("chat")
 
 
 @models.command()
@@ -89,15 +100,19 @@ def pull(
     typer_context: typer.Context,
     model: ModelArgument,
     *,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     log_level: LogLevelOption = None,
     language: LanguageOption = None,
 ) -> None:
-    """Download a model, verify it and make it ready to load. Goes on where an earlier pull stopped."""
+    """Download a model, verify it and make it ready to load. Goes on where an earlier pull stopped.
+
+    Size and licence are told before; on a terminal the download begins after a yes.
+    """
     library = begin(typer_context, data_dir, log_level, language).library()
     began_s = time.monotonic()
-    ref = fetch(library, model)
+    ref = fetch(library, model, yes=yes)
     info = library.info(model)
     result = {
         "id": model,
@@ -113,10 +128,16 @@ def pull(
         )
 
 
-def fetch(library: ModelLibrary, model: str) -> ModelRef:
-    """Pull with progress on standard error; tells which sources were passed over."""
-    if library.info(model).installed:
+def fetch(library: ModelLibrary, model: str, *, yes: bool = False) -> ModelRef:
+    """Pull with progress on standard error, after size and licence were told; tells which sources were passed over.
+
+    On a terminal it asks before, unless `yes`. Raises AppError: CANCELLED after a no, what `ModelLibrary.pull` raises.
+    """
+    info = library.info(model)
+    if info.installed:
         return library.ref(model)
+    if info.runnable or "speech" in info.modalities:  # others are refused by the pull
+        _agree(library.offer(model), yes=yes)
     with pull_progress(model) as on_progress:
         ref = library.pull(model, on_progress, lambda: False)
     for failure in library.source_failures(model):
@@ -124,25 +145,52 @@ def fetch(library: ModelLibrary, model: str) -> ModelRef:
     return ref
 
 
+def _agree(offer: ModelInfo, *, yes: bool) -> None:
+    """Tell what would be fetched; ask where somebody can answer."""
+    tell(
+        tr(
+            "{model}: {size} to download, licence {license}, from {sources}.",
+            model=offer.id,
+            size=as_size(offer.download_bytes) if offer.download_bytes else "?",
+            license=offer.license or "?",
+            sources=", ".join(offer.sources),
+        )
+    )
+    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    if not typer.confirm(tr("Download it?"), default=True, err=True):
+        raise AppError(
+            ErrorCode.CANCELLED, msg("Nothing was downloaded."), msg("models list names the others that can be had.")
+        )
+
+
 @models.command()
 def prepare(
     typer_context: typer.Context,
     model: ModelArgument,
     *,
+    yes: YesOption = False,
     tier: Annotated[list[Tier] | None, typer.Option(help="Only this tier; may be given again.")] = None,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     log_level: LogLevelOption = None,
     language: LanguageOption = None,
 ) -> None:
-    """Pull a model if it is not here, then pack its tiers, so that the first answer does not wait for it."""
+    """Pull a model if it is not here, then pack its tiers, so that the first answer does not wait for it.
+
+    One that writes down speech has no tiers: it is ready when it is here.
+    """
     context = begin(typer_context, data_dir, log_level, language)
-    ref = fetch(context.library(), model)
-    seconds = _pack(context, ref, tuple(tier or (Tier.FP16, Tier.INT4, Tier.INT8)))
+    library = context.library()
+    ref = fetch(library, model, yes=yes)
+    chats = "text" in library.info(model).modalities
+    seconds = _pack(context, ref, tuple(tier or (Tier.FP16, Tier.INT4, Tier.INT8))) if chats else {}
     if as_json:
         print_json({"id": model, "folder": ref.folder, "tiers": {t.value: {"seconds": s} for t, s in seconds.items()}})
-    else:
+    elif seconds:
         print_text(tr("{model} is ready in {tiers}.", model=model, tiers=", ".join(t.label for t in seconds)))
+    else:
+        print_text(tr("{model} is ready.", model=model))
 
 
 def _pack(context: Context, ref: ModelRef, tiers: tuple[Tier, ...]) -> dict[Tier, float]:

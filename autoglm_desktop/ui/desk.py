@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import Text, msg, tr
+from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.service import ServiceSwitch
 from autoglm_desktop.core.settings import Settings
@@ -31,6 +32,7 @@ from .widgets.banner import Action, Notice
 from .widgets.top_bar import ModelEntry
 
 if TYPE_CHECKING:
+    from .preparing import Preparer
     from .scenarios.page import ScenarioPage
     from .service_control import ServiceControl
     from .windows.first_run import FirstRunPage
@@ -67,6 +69,8 @@ class Desk(QObject):
         self.images = ImageTools(images, window, window.chat, window.composer, path_of)
         self._model_id = controller.assistant.settings.model_id
         self.service: ServiceControl | None = None
+        self.preparer: Preparer | None = None
+        self._make_engine: Callable[[], Engine] | None = None
         self._connect()
         self.window.bind_keys(self._commands())
         self.refresh_models()
@@ -83,6 +87,8 @@ class Desk(QObject):
             self.settings_dialog.close()
         if self.service is not None:
             self.service.close()
+        if self.preparer is not None:
+            self.preparer.close()
 
     def show_notices(self, notices: tuple[Text, ...]) -> None:
         """Things that a start found: a file set aside, unknown settings."""
@@ -104,6 +110,7 @@ class Desk(QObject):
 
             self.first_run = FirstRunPage(self.look, self.library, self.paths.data_dir)
             self.first_run.ready.connect(self._model_ready)
+            self.first_run.pull.finished.connect(self._prepare)
             self.first_run.manage_requested.connect(self.show_models)
             self.window.add_page(self.first_run)
         if not self.first_run.pull.running:
@@ -118,6 +125,7 @@ class Desk(QObject):
             self.manager = ModelManager(self.look, self.library, self.window)
             self.manager.changed.connect(self._models_changed)
             self.manager.use_requested.connect(self._model_ready)
+            self.manager.pull.finished.connect(self._prepare)
         self.manager.refresh()
         self.manager.show()
         self.manager.raise_()
@@ -169,6 +177,27 @@ class Desk(QObject):
             self.scenarios.player.pause()
             self.window.show_page(None)
 
+    def prepare_with(self, make_engine: Callable[[], Engine]) -> None:
+        """Pack all tiers of a model after its download, with an engine out of `make_engine`."""
+        self._make_engine = make_engine
+
+    def _prepare(self, model_id: str) -> None:
+        if self._make_engine is None:
+            return
+        if self.preparer is None:
+            from .preparing import Preparer, PreparingBar
+
+            self.preparer = Preparer(self.library, self._make_engine, self)
+            self.preparer.ended.connect(self._prepared)
+            self.window.banners.hold(PreparingBar(self.look, self.preparer))
+        self.preparer.prepare(model_id)
+
+    def _prepared(self, report: ErrorReport | None) -> None:
+        from .preparing import is_worth_telling
+
+        if report is not None and is_worth_telling(report):
+            self.window.banners.show_notice(Notice.of(report, key="preparing"))
+
     def use_service(self, switch: ServiceSwitch) -> None:
         """The HTTP service that the settings switch on and off; what they say now is done."""
         from .service_control import ServiceControl
@@ -177,8 +206,11 @@ class Desk(QObject):
         self.service.apply(self.controller.assistant.settings)
 
     def _pages(self) -> Iterator[SettingsPage]:
-        """The pages for what this window has: a way to the cloud, a service."""
+        """The pages for what this window has: voice, a way to the cloud, a service."""
+        from .windows.settings_pages.voice import VoicePage
+
         settings = self.controller.assistant.settings
+        yield VoicePage(self.look, settings, self.voice.microphone, self.voice.speaker)
         if self.controller.gate is not None:
             from .windows.settings_pages.cloud import CloudPage
 

@@ -12,6 +12,7 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.routing import RoutingEngine
 from autoglm_desktop.core.errors import AppError, ErrorReport
 from autoglm_desktop.core.i18n import Text
+from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.service import ServiceSwitch
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.models.library import ModelLibrary
@@ -21,6 +22,7 @@ from .cloud_gate import CloudGate
 from .controller import Controller
 from .desk import Desk
 from .paths import DataPaths
+from .voice.desk import VoiceDesk
 from .widgets.banner import Banner, Notice
 from .windows.main_window import MainWindow
 
@@ -52,17 +54,21 @@ class Shell:
         unload: Callable[[], None],
         router: RoutingEngine | None = None,
         service: ServiceSwitch | None = None,
+        spare_engine: Callable[[], Engine] | None = None,
     ) -> None:
         """`unload` makes the engine give its memory back; `router` is the way to the cloud, `service` the HTTP service.
 
-        What is None has no page in the settings.
+        What is None has no page in the settings. `spare_engine` makes one that prepares fetched models.
         """
         self.look = Appearance(application, assistant.settings)
         self.window = MainWindow(self.look, paths.window)
         self.controller = Controller(self.window, assistant)
-        self.desk = Desk(self.controller, library, paths, unload)
+        self.voice = VoiceDesk(self.controller, library)
+        self.desk = Desk(self.controller, library, paths, unload, self.voice)
         if router is not None:
             self.controller.gate = CloudGate(self.controller, router)
+        if spare_engine is not None:
+            self.desk.prepare_with(spare_engine)
         self._service = service
         self._library = library
         self._paths = paths
@@ -75,11 +81,13 @@ class Shell:
             self.desk.show_first_run()
         self.window.show()
         QTimer.singleShot(0, self.window, self._listen)
+        QTimer.singleShot(0, self.voice, self.voice.start)
 
     def close(self) -> None:
         """End everything that the window started; the assistant is not ours to close."""
         if self._listener is not None:
             self._listener.close()
+        self.voice.close()
         self.desk.close()
         self.controller.close()
         self.window.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.i18n import Text, msg, tr
@@ -135,6 +135,7 @@ class BannerArea(Panel):
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
+        self._held: list[QWidget] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
@@ -158,6 +159,12 @@ class BannerArea(Panel):
         self.show()
         return banner
 
+    def hold(self, widget: QWidget) -> None:
+        """Keep a line of another kind above the notices; it shows and hides itself."""
+        self._held.append(widget)
+        self._column.insertWidget(0, widget)
+        self.show()
+
     def dismiss(self, key: str) -> None:
         """Close the banner with this key, if it is open."""
         for banner in self.banners():
@@ -168,7 +175,7 @@ class BannerArea(Panel):
         self._column.removeWidget(banner)
         banner.hide()
         banner.deleteLater()
-        self.setVisible(self._column.count() > 0)
+        self.setVisible(bool(self._held) or self._column.count() > 0)
 
 
 def error_notice_generic(cause: str) -> Notice:

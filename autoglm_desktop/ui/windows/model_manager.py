@@ -44,6 +44,7 @@ class ModelManager(QDialog):
         self._library = library
         self._models: tuple[ModelInfo, ...] = ()
         self._job: Job | None = None
+        self.question: QMessageBox | None = None
         self.table = QTableWidget(0, 5)
         self.pull = PullView(look, library)
         self.told = label("secondary", wrap=True)
@@ -139,10 +140,50 @@ class ModelManager(QDialog):
             self.close()
 
     def _download(self) -> None:
-        if self.marked is not None:
-            self.told.clear()
-            self.pull.start(self.marked.id)
-            self._update_buttons()
+        model = self.marked
+        if model is None:
+            return
+        self.told.clear()
+        if (model.download_bytes and model.license) or not model.runnable:  # the pull refuses what cannot run
+            self._pull(model.id)
+            return
+        self.told.setText(tr("Asking the source about {name}…", name=model.display_name))
+        identity = model.id
+        self._job = Job(lambda *_: self._library.offer(identity), name="model-offer", parent=self)
+        self._job.succeeded.connect(self._offered)
+        self._job.failed.connect(self._failed)
+        self._job.start()
+        self._update_buttons()
+
+    def _pull(self, model_id: str) -> None:
+        self.pull.start(model_id)
+        self._update_buttons()
+
+    def _offered(self, offer: ModelInfo) -> None:
+        """Size and licence that only the source knew: the download begins after a yes."""
+        self._end_job()
+        self.told.clear()
+        self._update_buttons()
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(tr("Download {name}?", name=offer.display_name))
+        box.setInformativeText(
+            tr(
+                "{size}, licence {license}, from {sources}.",
+                size=download_size(offer),
+                license=offer.license or tr("told by the source"),
+                sources=", ".join(offer.sources),
+            )
+        )
+        box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel)
+        box.button(QMessageBox.StandardButton.Yes).clicked.connect(lambda: self._pull(offer.id))
+        box.finished.connect(self._asked)
+        self.question = box
+        box.open()
+
+    def _asked(self) -> None:
+        self.question = None
 
     def _verify(self) -> None:
         model = self.marked
