@@ -23,7 +23,7 @@ from .schemas import ChatRequest
 from .streaming import DONE, KEEP_ALIVE, KEEP_ALIVE_S, EventStream, event, waiting
 from .usage import chat_usage, finish_reason
 
-OPENING_S = 1.0
+OPENING_S = 10.0
 """A stream says 200 when its first word is there, or after so long: what fails sooner has its own status."""
 
 THINK_OPEN, THINK_CLOSE = "<think>\n", "\n</think>\n\n"

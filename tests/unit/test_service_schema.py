@@ -1,0 +1,79 @@
+"""Requests made from the OpenAPI document: whatever fits it or just misses it, the service does not fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+
+from autoglm_desktop.core.perception import ImageReading, Transcript
+from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.engine.script import Senses
+from autoglm_desktop.engine.scripted import Reply, ScriptedEngine
+from tests.helpers.services import on_socket
+
+EXAMPLES = 15
+"""Requests for each operation and mode."""
+OPERATIONS = {
+    ("POST", "/v1/chat/completions"),
+    ("POST", "/v1/responses"),
+    ("POST", "/v1/audio/transcriptions"),
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/{model_id}"),
+    ("GET", "/v1/energy"),
+    ("PUT", "/v1/energy/phone"),
+    ("GET", "/health"),
+    ("GET", "/metrics"),
+}
+
+
+def engine() -> ScriptedEngine:
+    reading = ImageReading((), (), 1, 1, 0.0)
+    heard = Transcript("", "en", 0.0, 0.0, ())
+    return ScriptedEngine([Reply("Yes.")], senses=Senses(read=lambda _: reading, hear=lambda _: heard))
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_no_request_makes_it_fail(mode: GenerationMode) -> None:
+    with on_socket(engine(), Settings(max_tokens=8)) as service:
+        schema = schemathesis.openapi.from_url(f"{service.address}/openapi.json")
+        seen = set()
+        for found in schema.get_all_operations():
+            operation: Any = found.ok()
+            seen.add((operation.method.upper(), operation.path))
+            _check(operation, mode)
+        assert seen == OPERATIONS
+
+
+def _check(operation: Any, mode: GenerationMode) -> None:
+    if mode is GenerationMode.NEGATIVE and operation.method.upper() not in ("POST", "PUT"):
+        return  # without a body there is nothing that could be wrong
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: Any) -> None:
+        response = case.call()
+        assert response.status_code < 500, (response.status_code, response.text, case.as_curl_command())
+        if response.status_code >= 400:
+            assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+
+    ask()
+
+
+def test_the_document_names_what_clients_may_send() -> None:
+    with on_socket(engine()) as service:
+        document = schemathesis.openapi.from_url(f"{service.address}/openapi.json").raw_schema
+    chat = document["components"]["schemas"]["ChatRequest"]["properties"]
+    assert {"messages", "stream", "enable_thinking", "return_reasoning", "reasoning_format", "thinking"} <= set(chat)
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert {"400", "401", "413", "429"} <= set(operation["responses"])
