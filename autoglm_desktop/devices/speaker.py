@@ -9,14 +9,14 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject
 
 from autoglm_desktop.core.i18n import Text, msg
 
 if TYPE_CHECKING:
-    from PySide6.QtTextToSpeech import QTextToSpeech
+    from PySide6.QtTextToSpeech import QTextToSpeech, QVoice
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class QtSpeaker(QObject):
         engine = self._ready()
         if engine is None:
             return ()
-        found = {voice.name(): voice.locale().name() for voice in engine.allVoices(None)}
+        found = {voice.name(): voice.locale().name() for voice in _voices_of(engine)}
         return tuple(Voice(name, language) for name, language in found.items())
 
     def choose(self, voice: str, rate: float) -> None:
@@ -139,7 +139,7 @@ class QtSpeaker(QObject):
 
     def _apply(self, engine: QTextToSpeech) -> None:
         engine.setRate(self._rate)
-        for voice in engine.allVoices(None):
+        for voice in _voices_of(engine):
             if voice.name() == self._voice:
                 engine.setLocale(voice.locale())
                 engine.setVoice(voice)
@@ -162,6 +162,11 @@ class QtSpeaker(QObject):
             self._next()
         else:
             self._on_change()
+
+
+def _voices_of(engine: Any) -> list[QVoice]:
+    """Those of every language: None says that to Qt, which its type hints do not know."""
+    return list(engine.allVoices(None))
 
 
 class SyntheticSpeaker:

@@ -105,10 +105,15 @@ def test_the_field_grows_to_eight_lines(qtbot: QtBot, composer: Composer) -> Non
     assert composer.edit.height() == one
 
 
-def test_what_has_no_function_yet_says_why(composer: Composer) -> None:
-    assert not composer.microphone.isEnabled()
-    assert "later version" in composer.microphone.toolTip()
-    assert composer.microphone.accessibleName()
+def test_the_buttons_of_voice_say_what_they_do(composer: Composer) -> None:
+    for button in (composer.microphone, composer.hands_free, composer.speak):
+        assert button.isEnabled()
+        assert button.accessibleName()
+    assert "Hold to talk" in composer.microphone.toolTip()
+    composer.show_voice(hands_free=True, speaks=True, holds=False)
+    assert "Press to talk" in composer.microphone.toolTip()
+    assert composer.hands_free.isChecked()
+    assert composer.speak.isChecked()
 
 
 def test_images_can_be_attached_to_a_text_only_model_which_says_what_it_is_told(composer: Composer) -> None:

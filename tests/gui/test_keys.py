@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolTip
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.ui.windows.keys_dialog import KEYS, Key, KeysDialog
@@ -57,13 +57,6 @@ def test_ctrl_slash_shows_the_list(qtbot: QtBot, qapp: QApplication, tmp_path: P
         assert dialogs[0].isVisible()
         assert all(name.text() and text.text() for name, text in dialogs[0].rows)
         dialogs[0].close()
-
-
-def test_hold_to_talk_says_why_it_does_nothing(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with open_window(qapp, tmp_path) as opened:
-        QTest.keyClick(opened.shell.window, Qt.Key.Key_Space, Qt.KeyboardModifier.ControlModifier)
-        assert "later version" in QToolTip.text()
-        QToolTip.hideText()
 
 
 def test_ctrl_n_and_ctrl_t(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

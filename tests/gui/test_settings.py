@@ -16,7 +16,7 @@ from autoglm_desktop.ui.paths import DataPaths
 from autoglm_desktop.ui.windows.settings_dialog import SettingsDialog
 from tests.helpers.windows import Opened, open_window
 
-_PAGES = ("cloud_", "service_")
+_PAGES = ("voice_", "speech_", "speak_", "hands_free", "cloud_", "service_")
 """These have pages of their own."""
 
 

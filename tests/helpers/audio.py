@@ -32,7 +32,9 @@ def tone(duration_s: float, amplitude: float = 8000.0, hertz: float = 440.0) -> 
 
 
 def noise(duration_s: float, amplitude: float = 2000.0, seed: int = 1) -> Samples:
-    return np.random.default_rng(seed).normal(0, amplitude, seconds(duration_s)).clip(-32_768, 32_767).astype(np.int16)
+    drawn = np.random.default_rng(seed).normal(0, amplitude, seconds(duration_s))
+    made: Samples = drawn.clip(-32_768, 32_767).astype(np.int16)
+    return made
 
 
 def silence(duration_s: float) -> Samples:
@@ -57,7 +59,9 @@ def read_wav(path: Path) -> Samples:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
     given = np.frombuffer(raw, np.int16)
     count = len(given) * RATE_HZ // rate_hz
-    return np.interp(np.arange(count) * rate_hz / RATE_HZ, np.arange(len(given)), given).astype(np.int16)
+    at = np.arange(count) * rate_hz / RATE_HZ
+    found: Samples = np.interp(at, np.arange(len(given)), given).astype(np.int16)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,13 +108,15 @@ class Composer(Panel):
         self.edit = PromptEdit()
         self.strip = AttachmentStrip(look)
         self.attach, self.camera, self.screenshot = tool_button(), tool_button(), tool_button()
-        self.microphone = tool_button(enabled=False)
+        self.microphone = tool_button()
+        self.hands_free, self.speak = tool_button(checkable=True), tool_button(checkable=True)
         self.think, self.send = tool_button(checkable=True), tool_button()
         self.last_prompt = ""
         self._busy = self._stopping = False
         self._blocked = ""
         self._images, self._waiting, self._sees = 0, False, False
         self._temporary = False
+        self._holds, self._recording = True, False
         self._lay_out()
         self._connect()
         self.settle()
@@ -154,6 +156,20 @@ class Composer(Panel):
         self.strip.show_model(sees=sees)
         self.retranslate()
 
+    def show_voice(self, *, hands_free: bool, speaks: bool, holds: bool) -> None:
+        """How the switches of voice stand; `holds`: the microphone button is held while one speaks."""
+        self.hands_free.setChecked(hands_free)
+        self.speak.setChecked(speaks)
+        self._holds = holds
+        self.retranslate()
+        self.set_theme(self.look.theme)
+
+    def show_recording(self, *, on: bool) -> None:
+        """Whether the microphone is on for this message."""
+        if on != self._recording:
+            self._recording = on
+            self._paint_voice()
+
     def submit(self) -> None:
         """Send what is written or attached, if anything and if that is possible now."""
         if self._ready and not self._busy:
@@ -177,8 +193,11 @@ class Composer(Panel):
         ):
             words = f"{name} ({shortcut_name(key)})"
             describe(button, name, words if self._sees else f"{words}\n{told}")
-        voice = tr("Voice comes with a later version (hold Ctrl+Space to talk).")
-        describe(self.microphone, tr("Microphone"), tr("{name}: {reason}", name=tr("Microphone"), reason=voice))
+        hold, press = tr("Hold to talk (Ctrl+Space)"), tr("Press to talk, press again to end (Ctrl+Space)")
+        describe(self.microphone, tr("Microphone"), hold if self._holds else press)
+        hands_free = tr("Hands-free: listen all the time and send what is said. Use headphones with speech output.")
+        describe(self.hands_free, tr("Hands-free"), hands_free)
+        describe(self.speak, tr("Read answers aloud"), tr("Read answers aloud (Esc stops)"))
         self.think.setText(tr("Think"))
         describe(self.think, tr("Think"), tr("Let the model reason before it answers (Ctrl+T)"))
         self._update_send()
@@ -188,12 +207,19 @@ class Composer(Panel):
             (self.attach, "plus"),
             (self.camera, "camera"),
             (self.screenshot, "selection"),
-            (self.microphone, "microphone"),
         ):
             paint_icon(button, name, theme)
+        self._paint_voice()
         paint_icon(self.think, "brain", theme, theme.accent if self.think.isChecked() else None)
         self.edit.fit()
         self._update_send()
+
+    def _paint_voice(self) -> None:
+        theme = self.look.theme
+        icon = "microphone-fill" if self._recording else "microphone"
+        paint_icon(self.microphone, icon, theme, theme.hot if self._recording else None)
+        for button, name in ((self.hands_free, "headset"), (self.speak, "speaker-high")):
+            paint_icon(button, name, theme, theme.accent if button.isChecked() else None)
 
     def _update_send(self) -> None:
         theme = self.look.theme
@@ -217,7 +243,8 @@ class Composer(Panel):
         column.addWidget(self.edit)
         row = QHBoxLayout()
         row.setSpacing(6)
-        for button in (self.attach, self.camera, self.screenshot, self.microphone, self.think):
+        voice = (self.microphone, self.hands_free, self.speak)
+        for button in (self.attach, self.camera, self.screenshot, *voice, self.think):
             row.addWidget(button)
         row.addStretch()
         row.addWidget(self.send)

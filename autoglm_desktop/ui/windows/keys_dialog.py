@@ -43,7 +43,7 @@ KEYS = (
     Key("Ctrl+O", msg("Import a conversation"), "import_conversation"),
     Key("Ctrl+,", msg("Settings"), "settings"),
     Key("Ctrl+/", msg("This list"), "keys"),
-    Key("Ctrl+Space", msg("Hold to talk (comes with a later version)"), "talk"),
+    Key("Ctrl+Space", msg("Hold to talk"), "talk"),
     Key("F2", msg("Rename the conversation, in the list")),
     Key("Del", msg("Delete the conversation, in the list")),
     Key("Ctrl+Z", msg("Undo a deletion, in the list")),

@@ -14,6 +14,7 @@ from autoglm_desktop.ui.brand import window_icon
 from autoglm_desktop.ui.energy.one_line import EnergyLine
 from autoglm_desktop.ui.energy.panel import EnergyPanel
 from autoglm_desktop.ui.style import COLUMN_PX
+from autoglm_desktop.ui.voice.strip import VoiceStrip
 from autoglm_desktop.ui.widgets.banner import BannerArea
 from autoglm_desktop.ui.widgets.composer import Composer
 from autoglm_desktop.ui.widgets.sidebar import Sidebar
@@ -43,6 +44,7 @@ class MainWindow(QMainWindow):
         self.sidebar, self.top_bar, self.dock = Sidebar(look), TopBar(look), EnergyPanel(look)
         self.transcript = TranscriptView(look.theme)
         self.composer, self.banners = Composer(look), BannerArea(look)
+        self.voice = VoiceStrip(look)
         self.status_line = EnergyLine(look)
         self.pages = QStackedWidget()
         self._shortcuts: list[QShortcut] = []
@@ -62,6 +64,7 @@ class MainWindow(QMainWindow):
         for key in KEYS:
             if key.command:
                 shortcut = QShortcut(QKeySequence(key.sequence), self)
+                shortcut.setAutoRepeat(False)  # a key that is held is one command
                 shortcut.activated.connect(commands[key.command])
                 self._shortcuts.append(shortcut)
 
@@ -157,6 +160,7 @@ class MainWindow(QMainWindow):
         foot.setContentsMargins(24, 0, 24 + _SCROLL_BAR_PX, 18)
         foot.setSpacing(10)
         foot.addWidget(_centered(self.banners))
+        foot.addWidget(_centered(self.voice))
         foot.addWidget(_centered(self.composer))
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)

@@ -1,0 +1,1 @@
+"""Talking with the assistant: dictation, hands-free conversation, answers read aloud."""

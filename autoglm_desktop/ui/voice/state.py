@@ -1,0 +1,46 @@
+"""What the strip above the composer shows of voice. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autoglm_desktop.core.errors import ErrorReport
+from autoglm_desktop.core.i18n import Text
+
+
+class VoicePhase(StrEnum):
+    IDLE = "idle"
+    OPENING = "opening"
+    """The microphone is being opened: what is said now is not heard."""
+    RECORDING = "recording"
+    WRITING = "writing"
+    """The recording is over and is being written down."""
+    LISTENING = "listening"
+    """Hands-free, nobody speaks."""
+    HEARING = "hearing"
+    """Hands-free, somebody speaks."""
+
+
+RECORDS = frozenset({VoicePhase.OPENING, VoicePhase.RECORDING})
+HANDS_FREE = frozenset({VoicePhase.LISTENING, VoicePhase.HEARING})
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceState:
+    """`level` 0 to 1, `seconds` of the recording; `told` is a sentence to read, `error` one that went wrong."""
+
+    phase: VoicePhase = VoicePhase.IDLE
+    level: float = 0.0
+    seconds: float = 0.0
+    told: Text | None = None
+    error: ErrorReport | None = None
+    offers_model: bool = False
+    """Whether the model that writes down speech is missing and is offered."""
+    source: str = ""
+    """Name of the file that is written down, if it is one."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to show."""
+        return self.phase is VoicePhase.IDLE and not (self.told or self.error or self.offers_model)
