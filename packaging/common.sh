@@ -64,6 +64,7 @@ missing_packages() {
     command -v openbox >/dev/null || printf 'openbox\n'
     command -v xdotool >/dev/null || printf 'xdotool\n'
     command -v import >/dev/null || printf 'imagemagick\n'
+    command -v espeak-ng >/dev/null || printf 'espeak-ng\n'
   fi
 }
 

@@ -12,6 +12,7 @@ source "$ROOT/packaging/common.sh"
 trap 'exit 130' INT
 
 MODEL=qwen2.5-coder-0.5b-instruct
+SPEECH_MODEL=faster-whisper-base # small; chat starts without it
 NO_PACKAGES=$VENV/.packages-missing # the set-up is done but for system packages that apt could not install
 
 set_up() {
@@ -22,6 +23,7 @@ set_up() {
   make_venv
   pip_install "$ROOT"
   fetch_model "$MODEL"
+  fetch_model "$SPEECH_MODEL" || say "Chat works. For speech, later: .venv/bin/autoglm-desktop models pull $SPEECH_MODEL"
   rm -f "$NO_PACKAGES"
   [[ $packages == yes ]] || : >"$NO_PACKAGES"
   mark_ready app

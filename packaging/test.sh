@@ -8,7 +8,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$ROOT/packaging/common.sh"
 trap 'exit 130' INT
 
-MODELS=(qwen2.5-coder-0.5b-instruct smollm2-135m-instruct)
+MODELS=(qwen2.5-coder-0.5b-instruct smollm2-135m-instruct faster-whisper-base)
 
 set_up() {
   lock_setup

@@ -72,7 +72,7 @@ def bench(
     for name in peers:
         require(name)
     library, tiers = context.library(), tuple(dict.fromkeys(tier or Tier))
-    ref = library.ref(context.settings.model_id)
+    ref = library.chat_ref(context.settings.model_id)
     plan = Plan(context.settings.threads or physical_cores(), prompt_tokens, new_tokens, history_tokens, rounds=rounds)
     contest = Contest(plan, context.paths.engine_log.with_name("bench.log"), tell)
     with ExitStack() as closing:

@@ -61,10 +61,10 @@ def chat(
     attached = image or audio
     text = _prompt(prompt, as_json=as_json) if prompt is not None or not attached else ""
     if not attached:
-        context.library().ref(context.settings.model_id)
+        context.library().chat_ref(context.settings.model_id)
     with context.assistant(keep=session is not None) as assistant:
         how = _Once(sampling_of(context, seed), stats, as_json, take_in_images(assistant, image or ()), audio)
-        context.library().ref(context.settings.model_id)
+        context.library().chat_ref(context.settings.model_id)
         conversation = open_conversation(assistant, session)
         if text is None:
             from .terminal import converse

@@ -12,6 +12,7 @@ from autoglm_desktop.core.i18n import tr
 from .check import Check
 from .checks_data import data_folder, database, disk, logs, model, settings, sources
 from .checks_machine import audio, display, gpu, memory, python, qt, torch
+from .checks_senses import senses, speech
 from .context import Context, begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption
 from .output import print_json, print_text, tell
@@ -19,6 +20,7 @@ from .output import print_json, print_text, tell
 CHECKS: tuple[Callable[[Context], Check], ...] = (
     *(python, qt, display, audio, torch, memory, gpu),
     *(disk, data_folder, settings, database, model, sources, logs),
+    *(speech, senses),
 )
 
 

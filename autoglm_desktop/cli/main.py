@@ -19,11 +19,13 @@ from .bench import bench
 from .chat import INTERRUPTED, chat
 from .context import RootOptions
 from .doctor import doctor
+from .look import look
 from .models import models
 from .options import DataDirOption, Language, LanguageOption, LogLevel, LogLevelOption, ModelOption
 from .output import PROGRAM, tell
 from .serve import serve
 from .simulate import simulate
+from .transcribe import transcribe
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ application = typer.Typer(
 )
 application.command()(chat)
 application.add_typer(models, name="models")
+application.command()(look)
+application.command()(transcribe)
 application.command()(bench)
 application.command()(serve)
 application.command()(doctor)

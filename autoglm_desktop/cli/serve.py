@@ -57,7 +57,7 @@ def serve(
     settings = context.settings
     require_key(settings.service_host, api_key)
     bind(settings.service_host, settings.service_port).close()  # better known before the model is loaded
-    context.library().ref(settings.model_id)
+    context.library().chat_ref(settings.model_id)
     with _terminated(), context.assistant(keep=True) as assistant:
         StartUp(assistant, settings.model_id).run(tuple(dict.fromkeys(load or ())))
         service = ServiceHost(assistant, settings, api_key=api_key)

@@ -111,6 +111,17 @@ class ModelLibrary:
             )
         return ModelRef(model_id, str(self._places.installed(model_id)))
 
+    def chat_ref(self, model_id: str) -> ModelRef:
+        """`ref` of a model that answers. Raises AppError BAD_INPUT for one that reads no text, and as `ref` does."""
+        info = self.info(model_id)
+        if "text" not in info.modalities:
+            raise AppError(
+                ErrorCode.BAD_INPUT,
+                msg("{name} writes down speech; it cannot chat.", name=info.display_name),
+                msg("Choose another model: autoglm-desktop models list"),
+            )
+        return self.ref(model_id)
+
     def gguf(self, model_id: str) -> Path | None:
         """The GGUF file that an installed model was converted from, or None."""
         manifest = self._manifest(model_id)

@@ -129,25 +129,40 @@ def _load_ocr(threads: int, on_progress: ProgressSink) -> Any:
     from rapidocr import RapidOCR
 
     on_progress(0.5)
-    models = _package_folder("rapidocr") / "models"
     ocr = RapidOCR(
         params={
             "Global.log_level": "error",
-            "Global.text_score": LEAST_CONFIDENCE,
             "Global.max_side_len": MAX_SIDE,
             "Global.use_cls": False,
-            "Det.model_path": str(_present(models / "PP-OCRv6_det_small.onnx")),
             "Det.limit_type": "max",
             "Det.limit_side_len": DETECTION_SIDE,
-            "Rec.model_path": str(_present(models / "PP-OCRv6_rec_small.onnx")),
             "Rec.rec_img_shape": [3, 48, _LEAST_WIDTH],
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
         }
     )
+    models = _package_folder("rapidocr") / "models"
+    _give_session(ocr.cfg, "Det", models / "PP-OCRv6_det_small.onnx", threads)
+    on_progress(0.6)
+    _give_session(ocr.cfg, "Rec", models / "PP-OCRv6_rec_small.onnx", threads)
     blank = np.full((64, 256, 3), 255, np.uint8)
-    ocr(blank, use_rec=False)  # its networks are read when they are first used
+    ocr(blank, use_rec=False)  # its parts are made when they are first used
     ocr.recognize_txt([blank])
     return ocr
+
+
+def _give_session(config: Any, part: str, model: Path, threads: int) -> None:
+    """Let a part of RapidOCR use a session of ours: its own threads spin while they wait, at the cost of all others."""
+    from omegaconf import OmegaConf
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = False  # it would keep the memory of the largest picture
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = InferenceSession(str(_present(model)), options, providers=["CPUExecutionProvider"])
+    known = dict(config[part])
+    OmegaConf.set_struct(config, False)
+    config[part] = OmegaConf.create({**known, "session": session}, flags={"allow_objects": True})
 
 
 def _load_classifier() -> torch.nn.Module:

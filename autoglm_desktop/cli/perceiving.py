@@ -1,0 +1,39 @@
+"""A look at an image or a transcription on the command line: progress on standard error until the result is there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from autoglm_desktop.core.errors import AppError
+from autoglm_desktop.core.events import Failed, PerceptionEvent, Phase, PhaseChanged
+from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.perception import ImageRead, LookRequest, Transcribed, TranscribeRequest
+
+from .context import Context
+
+
+def perceive(
+    context: Context,
+    request: LookRequest | TranscribeRequest,
+    on_event: Callable[[PerceptionEvent], None] = lambda _event: None,
+) -> ImageRead | Transcribed:
+    """The last event, from an engine of its own. Raises AppError; Ctrl-C ends the engine and comes out as it is."""
+    engine = context.engine()
+    events: SimpleQueue[PerceptionEvent] = SimpleQueue()
+    try:
+        engine.perceive(request, events.put)
+        while True:
+            event = events.get()
+            match event:
+                case ImageRead() | Transcribed():
+                    return event
+                case Failed(error=error):
+                    raise AppError(error.code, error.cause, error.next_step, details=error.details)
+                case PhaseChanged(phase=Phase.LOADING, fraction=0.0):
+                    print(tr("Loading what reads images and speech…"), file=sys.stderr)
+                case _:
+                    on_event(event)
+    finally:
+        engine.close()
