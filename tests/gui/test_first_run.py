@@ -7,16 +7,21 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.core.events import EngineState
+from autoglm_desktop.core.events import EngineState, EngineStatus
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.messages import ModelRef
+from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
 from autoglm_desktop.models.progress import PullProgress, PullStage
 from autoglm_desktop.ui.jobs import RateMeter
+from autoglm_desktop.ui.preparing import PreparingBar
 from autoglm_desktop.ui.windows.first_run import FirstRunPage
+from autoglm_desktop.ui.windows.model_manager import ModelManager
+from tests.helpers.manual_engine import ManualEngine
 from tests.helpers.windows import Opened, open_window
 
 SMALL = "smollm2-135m-instruct"
@@ -124,6 +129,109 @@ def test_the_manager_downloads_verifies_and_removes(qtbot: QtBot, qapp: QApplica
         manager._remove_now(SMALL)
         assert SMALL not in opened.library.installed
         assert not manager.buttons["use"].isEnabled()
+
+
+HUB_ONLY = "qwen3-0.6b"
+
+
+def manager_of(opened: Opened) -> ModelManager:
+    opened.shell.desk.show_models()
+    manager = opened.shell.desk.manager
+    assert manager is not None
+    return manager
+
+
+def test_a_model_that_only_the_hub_knows_is_asked_about_before_its_download(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        manager = manager_of(opened)
+        manager.mark(HUB_ONLY)
+        for answer in (QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Yes):
+            QTest.mouseClick(manager.buttons["download"], Qt.MouseButton.LeftButton)
+            qtbot.waitUntil(lambda: manager.question is not None)
+            box = manager.question
+            assert box is not None
+            assert "1.50 GB" in box.informativeText()
+            assert "Apache-2.0" in box.informativeText()
+            assert opened.library.pulls == []
+            QTest.mouseClick(box.button(answer), Qt.MouseButton.LeftButton)
+            qtbot.waitUntil(lambda: manager.question is None)
+        qtbot.waitUntil(lambda: HUB_ONLY in opened.library.installed)
+
+
+def test_a_hub_that_does_not_answer_is_said_in_the_manager(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        opened.library.fails = AppError(ErrorCode.DOWNLOAD_FAILED, msg("The hub is away."), msg("Try later."))
+        manager = manager_of(opened)
+        manager.mark(HUB_ONLY)
+        QTest.mouseClick(manager.buttons["download"], Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: manager.told.text() == "The hub is away. Try later.")
+        assert opened.library.pulls == []
+
+
+def test_every_tier_is_prepared_after_a_download_while_chatting_goes_on(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    engines: list[LoadingAtOnce] = []
+
+    def spare() -> LoadingAtOnce:
+        engines.append(LoadingAtOnce())
+        return engines[-1]
+
+    with open_window(qapp, tmp_path, installed=()) as opened:
+        opened.shell.desk.prepare_with(spare)
+        QTest.mouseClick(page_of(opened).go_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: opened.shell.window.chat_shown)
+        opened.shell.controller.send("Hello?")
+        qtbot.waitUntil(lambda: opened.idle(1))
+        assert opened.finished[0].node.text == "An answer."
+        preparer = opened.shell.desk.preparer
+        assert preparer is not None
+        qtbot.waitUntil(lambda: not preparer.running)
+        assert len(engines) == 1
+        assert {tier for _, tier in engines[0].preloaded} == set(Tier)
+        assert engines[0].calls == ["close"]
+        assert engines[0].turns == []
+
+
+def test_preparing_shows_how_far_it_is_and_can_be_stopped(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    """The engine here loads and never ends: what stops it is the button, then the window."""
+
+    with open_window(qapp, tmp_path) as opened:
+        opened.shell.desk.prepare_with(LoadingForEver)
+        opened.shell.desk._prepare(DEFAULT_MODEL_ID)
+        preparer = opened.shell.desk.preparer
+        assert preparer is not None
+        bar = opened.shell.window.banners.findChild(PreparingBar)
+        assert bar is not None
+        qtbot.waitUntil(bar.isVisible)
+        qtbot.waitUntil(lambda: bar.bar.value() == 250)
+        assert "(1 of 3); you can chat meanwhile." in bar.words.text()
+        QTest.mouseClick(bar.stop, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not preparer.running)
+        assert not bar.isVisible()
+        assert opened.shell.window.banners.banners() == []
+        opened.shell.desk._prepare(DEFAULT_MODEL_ID)
+        qtbot.waitUntil(lambda: preparer.running)
+
+
+class LoadingAtOnce(ManualEngine):
+    """Is ready in the tier that it is asked to load."""
+
+    def preload(self, model: ModelRef, tier: Tier) -> None:
+        super().preload(model, tier)
+        for watcher in self.watchers:
+            watcher(EngineStatus(EngineState.READY, model.model_id, tier))
+
+
+class LoadingForEver(ManualEngine):
+    """Tells a quarter and then nothing more."""
+
+    def preload(self, model: ModelRef, tier: Tier) -> None:
+        super().preload(model, tier)
+        for watcher in self.watchers:
+            watcher(EngineStatus(EngineState.LOADING, model.model_id, tier, 0.25))
 
 
 def test_the_rate_is_taken_over_the_last_seconds() -> None:

@@ -63,6 +63,11 @@ class PlayedLibrary(ModelLibrary):
         self.installed.add(model_id)
         return self.ref(model_id)
 
+    def offer(self, model_id: str) -> ModelInfo:
+        if self.fails is not None:
+            raise self.fails
+        return replace(self.info(model_id), license="Apache-2.0", download_bytes=1_500_000_000)
+
     def verify(self, model_id: str) -> None:
         if self.fails is not None:
             raise self.fails
