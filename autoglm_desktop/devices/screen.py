@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -109,8 +108,6 @@ def _grab(number: int) -> Screenshot | None:
 
 def _mac_allows() -> bool:
     """CoreGraphics' own answer; without the permission a grab holds only the wallpaper. True before macOS 10.15."""
-    if sys.platform != "darwin":
-        return True
     path = ctypes.util.find_library("CoreGraphics")
     ask = getattr(ctypes.CDLL(path), "CGPreflightScreenCaptureAccess", None) if path else None
     if ask is None:

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from autoglm_desktop.core.i18n import Text
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.devices.camera import CameraDevice, CameraListener, FrameSink, QtCamera, SyntheticCamera
 from autoglm_desktop.ui.appearance import Appearance
@@ -142,7 +143,8 @@ def test_the_photo_lands_in_the_message(qtbot: QtBot, qapp: QApplication, tmp_pa
 
 def test_this_computers_cameras_are_listed_and_an_unknown_one_is_said(qtbot: QtBot) -> None:
     """Of whatever machine runs it: none has a camera of that name."""
-    camera, told = QtCamera(), []
+    camera = QtCamera()
+    told: list[Text] = []
     camera.listen(CameraListener(lambda _: None, told.append, lambda: None))
     assert all(device.name for device in camera.devices())
     camera.start("no such camera")

@@ -363,5 +363,5 @@ def test_the_state_after_a_new_start_shows_the_same(qtbot: QtBot, qapp: QApplica
         assert again.assistant.path(identity)[-1].state is NodeState.COMPLETE
         only = prompt_row(again).findChildren(ImageButton)[0]
         qtbot.waitUntil(lambda: only.picture is not None and not only.picture.isNull())
-        assert button(prompt_row(again), "What the assistant read")
+        assert button(prompt_row(again), "What the assistant read").isVisible()
         settle(qtbot, again.shell.window.transcript)

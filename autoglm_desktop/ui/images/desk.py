@@ -128,7 +128,7 @@ class ImageDesk(QObject):
     def paste(self) -> None:
         """Ctrl+V outside of a text field: images, or text into the composer."""
         data = QGuiApplication.clipboard().mimeData()
-        if data is not None and carries(data):
+        if carries(data):
             self.take_mime(data)
         else:
             self._composer.edit.paste()

@@ -67,6 +67,12 @@ class Pictures(QObject):
     def kept_bytes(self) -> int:
         return self._bytes
 
+    def forget(self) -> None:
+        """Drop every thumbnail."""
+        self._kept.clear()
+        self._asked.clear()
+        self._bytes = 0
+
     def get(self, sha256: str) -> QImage | None:
         """The thumbnail; None while it is being made."""
         found = self._kept.get(sha256)

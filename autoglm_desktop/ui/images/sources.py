@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QImage
 
-from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.i18n import Text, msg, tr
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
@@ -59,7 +59,7 @@ def offer_of(data: QMimeData) -> Offer:
         return offer_of_files(files)
     image = _image_in(data)
     if image is not None:
-        return Offer(images=(Source(_name_of(data), image),))
+        return Offer(images=(Source(_name_of(data) or tr("Pasted image"), image),))
     if data.hasUrls():
         return Offer(
             refused=(msg("Only the address of the image came along, and nothing is fetched. Copy the image itself."),)

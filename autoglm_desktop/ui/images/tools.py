@@ -1,9 +1,13 @@
-"""What the buttons for images open: files, camera, screens, an image in full; and drops anywhere in the window."""
+"""What the buttons for images open: files, camera, screens, an image in full; and drops anywhere in the window.
+
+Dialogs are imported when they are opened.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow, QWidget
@@ -14,12 +18,14 @@ from autoglm_desktop.devices.camera import CameraSource, QtCamera
 from autoglm_desktop.devices.screen import QtScreens, ScreenSource, no_picture
 from autoglm_desktop.ui.widgets.composer import Composer
 
-from .camera_dialog import CameraDialog
 from .desk import ImageDesk
 from .drop import DropArea
-from .region import ScreenshotTaker
 from .sources import Offer
-from .viewer import ImageViewer
+
+if TYPE_CHECKING:
+    from .camera_dialog import CameraDialog
+    from .region import ScreenshotTaker
+    from .viewer import ImageViewer
 
 
 class ImageTools(QObject):
@@ -51,6 +57,8 @@ class ImageTools(QObject):
 
     def show(self, parts: Sequence[ImagePart], at: int) -> ImageViewer:
         """An image in full."""
+        from .viewer import ImageViewer
+
         viewer = ImageViewer(self._look, parts, at, self._path_of, self._window)
         viewer.show()
         return viewer
@@ -60,6 +68,8 @@ class ImageTools(QObject):
 
     def take_photo(self) -> CameraDialog:
         """The live picture with its shutter."""
+        from .camera_dialog import CameraDialog
+
         dialog = CameraDialog(self._look, self.camera(), self._window)
         dialog.taken.connect(lambda picture: self._images.take_picture(picture, tr("Photo")))
         dialog.open()
@@ -72,6 +82,8 @@ class ImageTools(QObject):
             self._images.take(Offer(refused=(why_not,)))
             return
         if self.screenshots is None:
+            from .region import ScreenshotTaker
+
             self.screenshots = ScreenshotTaker(self._window, self.screens)
             self.screenshots.taken.connect(lambda picture: self._images.take_picture(picture, tr("Screenshot")))
             self.screenshots.failed.connect(lambda: self._images.take(Offer(refused=(no_picture(),))))
