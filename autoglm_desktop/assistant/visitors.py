@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import KioskConfig, Touch
+from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.core.settings import Settings
 
 from .assistant import Assistant
@@ -94,7 +96,7 @@ class Visitors:
             case "full":
                 energy.set_battery(1.0)
 
-    def ask(self, text: str) -> Node:
+    def ask(self, text: str, images: Sequence[ImagePart] = ()) -> Node:
         """Ask for an answer; returns it (STREAMING). Raises AppError BAD_INPUT over the limits, and as `send` does."""
         if self.prompts_left == 0:
             raise AppError(
@@ -113,6 +115,7 @@ class Visitors:
         answer = self._assistant.send(
             self._conversation_id,
             text,
+            images=images,
             max_tokens=self._config.max_answer_tokens,
             drop_oldest=True,
         )
@@ -196,7 +199,7 @@ def remove_files(folder: Path) -> None:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in folder.rglob("*"):
-        if path.is_symlink() or not path.is_dir():
+        if path.suffix != ".lock" and (path.is_symlink() or not path.is_dir()):
             try:
                 path.unlink(missing_ok=True)
             except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.kiosk import KioskConfig, Restart, Suggestion
+from autoglm_desktop.core.kiosk import Allowed, KioskConfig, Restart, Suggestion
 from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.devices.camera import SyntheticCamera
+from autoglm_desktop.devices.microphone import SyntheticMicrophone
 from autoglm_desktop.energy.scenario_result import Sample
 from autoglm_desktop.energy.telemetry import ThisComputer
 from autoglm_desktop.engine.script import Hold, Reply, Script
@@ -53,6 +56,9 @@ class Opened:
     files: Path
     clock: Clock
 
+    def at(self, place: Place) -> bool:
+        return self.window.place is place
+
     def leave_alone(self, seconds: float) -> None:
         self.clock.now_s += seconds
         self.window.beat()
@@ -63,6 +69,10 @@ def kiosk(
     qapp: QApplication, folder: Path, script: Script, config: KioskConfig = CONFIG, now: datetime | None = None
 ) -> Iterator[Opened]:
     engine, clock, files = ScriptedEngine(script), Clock(), folder / "files"
+    files.mkdir()
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    camera, microphone = SyntheticCamera(), SyntheticMicrophone(np.zeros(16_000, np.int16))
     settings = kiosk_settings(Settings(), config)
     energy = EnergyService(settings=settings, computer=ThisComputer(gpu=msg("No card.")), clock=clock, wall=clock.wall)
     assistant = Assistant(engine, Store(None), PlayedLibrary(folder), settings, energy=energy)
@@ -73,6 +83,8 @@ def kiosk(
         assistant,
         visitors,
         config,
+        microphone=lambda: microphone,
+        camera=lambda: camera,
         clock=clock,
         now=lambda: next(moments, now or datetime(2026, 1, 1, 13).astimezone()),
     )
@@ -85,8 +97,13 @@ def kiosk(
         window.end()
         visitors.close()
         assistant.close()
+        monkeypatch.undo()
         window.deleteLater()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 def words_of(window: QWidget) -> str:
@@ -111,7 +128,7 @@ def test_a_visitor_asks_and_is_forgotten(qtbot: QtBot, qapp: QApplication, tmp_p
     with kiosk(qapp, tmp_path, [Reply(f"You said {SECRET}.")]) as opened:
         window = opened.window
         ask(qtbot, opened, SECRET)
-        assert window.place is Place.VISITOR
+        assert opened.at(Place.VISITOR)
         assert SECRET in words_of(window)
         assert window.pages.currentWidget() is window.talk
         (opened.files / "speech.wav").write_bytes(b"RIFF")
@@ -122,10 +139,10 @@ def test_a_visitor_asks_and_is_forgotten(qtbot: QtBot, qapp: QApplication, tmp_p
             opened.leave_alone(6)
         qtbot.waitUntil(lambda: not window.talk.view.busy)
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        assert window.place is Place.ATTRACT
+        assert opened.at(Place.ATTRACT)
         assert SECRET not in words_of(window)
         assert QApplication.clipboard().text() == ""
-        assert list(opened.files.iterdir()) == []
+        assert files_below(opened.files) == []
         assert not opened.visitors.answering
         assert opened.visitors.conversation_id is None
         ask(qtbot, opened, "And now?")
@@ -144,10 +161,51 @@ def test_a_visitor_who_leaves_in_mid_answer_is_forgotten_when_it_ended(
         QTest.keyClick(bar.edit, Qt.Key.Key_Return)
         qtbot.waitUntil(hold.reached.is_set)
         opened.leave_alone(1000)
-        assert opened.window.place is Place.VISITOR, "an answer counts as company"
+        assert opened.at(Place.VISITOR), "an answer counts as company"
         with qtbot.waitSignal(opened.window.wiped):
             QTest.mouseClick(opened.window.again, Qt.MouseButton.LeftButton)
-        assert opened.window.place is Place.ATTRACT
+        assert opened.at(Place.ATTRACT)
+
+
+def test_a_photo_goes_with_the_question_and_with_the_visitor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("A test card.")]) as opened:
+        senses = opened.window.senses
+        QTest.mouseClick(senses.photo, Qt.MouseButton.LeftButton)
+        dialog = senses.dialog
+        assert dialog is not None
+        qtbot.waitUntil(dialog.shutter.isEnabled)
+        QTest.mouseClick(dialog.shutter, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: senses.image is not None)
+        assert files_below(opened.files) != []
+        ask(qtbot, opened, "What is this?")
+        assert senses.image is None
+        prompt = opened.assistant.path(opened.visitors.conversation_id or "")[0]
+        assert any(part.kind == "image" for part in prompt.parts)
+        with qtbot.waitSignal(opened.window.wiped):
+            opened.window.send_away()
+        assert files_below(opened.files) == []
+        assert opened.window.pictures.kept_bytes == 0
+
+
+def test_a_hand_on_the_microphone_is_company(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        QTest.mousePress(window.senses.talk, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: window.senses.dictation.recording)
+        opened.leave_alone(500)
+        assert opened.at(Place.VISITOR)
+        QTest.mouseRelease(window.senses.talk, Qt.MouseButton.LeftButton)
+        window.send_away()
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        assert not window.senses.busy
+
+
+def test_what_is_not_allowed_is_not_there(qapp: QApplication, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"allow": Allowed(camera=False, microphone=False)})
+    with kiosk(qapp, tmp_path, [Reply("Yes.")], config) as opened:
+        assert not opened.window.senses.talk.isVisible()
+        assert not opened.window.senses.photo.isVisible()
 
 
 def test_limits_are_said_in_place(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -222,7 +280,7 @@ def test_staff_needs_the_pin_and_tries_are_slowed(qtbot: QtBot, qapp: QApplicati
             for digit in f"{number:06d}":
                 QTest.mouseClick(pad.keys[(int(digit) - 1) % 10], Qt.MouseButton.LeftButton)
             QTest.mouseClick(pad.enter, Qt.MouseButton.LeftButton)
-            right += window.place is Place.STAFF
+            right += opened.at(Place.STAFF)
             if number > 5:
                 break  # the keys are disabled now; what follows is the guard's own test
         assert right == 0
@@ -232,10 +290,10 @@ def test_staff_needs_the_pin_and_tries_are_slowed(qtbot: QtBot, qapp: QApplicati
         for digit in CONFIG.pin:
             QTest.mouseClick(pad.keys[(int(digit) - 1) % 10], Qt.MouseButton.LeftButton)
         QTest.mouseClick(pad.enter, Qt.MouseButton.LeftButton)
-        assert window.place is Place.STAFF
+        assert opened.at(Place.STAFF)
         assert window.pages.currentWidget() is window.staff
         QTest.mouseClick(window.staff.back, Qt.MouseButton.LeftButton)
-        assert window.place is Place.ATTRACT
+        assert opened.at(Place.ATTRACT)
 
 
 def test_staff_in_front_of_a_visitor_wipes_first(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -244,7 +302,7 @@ def test_staff_in_front_of_a_visitor_wipes_first(qtbot: QtBot, qapp: QApplicatio
         opened.window.show_pin()
         with qtbot.waitSignal(opened.window.wiped):
             opened.window.pad.opened.emit()
-        assert opened.window.place is Place.STAFF
+        assert opened.at(Place.STAFF)
         assert opened.visitors.conversation_id is None
 
 
@@ -295,6 +353,6 @@ def test_the_attract_page_plays_until_somebody_comes(qapp: QApplication, tmp_pat
         assert opened.window.phone.level.text() == "80 %"
         assert "08:10" in opened.window.phone.told.text()
         QTest.mouseClick(opened.window, Qt.MouseButton.LeftButton)
-        assert not attract.playing
-        assert opened.window.place is Place.VISITOR
+        assert not opened.window.attract.playing
+        assert opened.at(Place.VISITOR)
         assert np.isfinite(opened.window.left_s)

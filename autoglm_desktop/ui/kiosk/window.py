@@ -20,17 +20,22 @@ from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.kiosk import KioskConfig, Touch
+from autoglm_desktop.devices.camera import CameraSource, QtCamera
+from autoglm_desktop.devices.microphone import Microphone, SoundDeviceMicrophone
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.brand import brand_pixmap, window_icon
 from autoglm_desktop.ui.bridge import Bridge
 from autoglm_desktop.ui.energy import words
+from autoglm_desktop.ui.images.pictures import Pictures
 from autoglm_desktop.ui.style import Theme, kiosk_stylesheet
+from autoglm_desktop.ui.transcript.background import Background
 from autoglm_desktop.ui.widgets.parts import describe, label
 
 from .attract import Attract
 from .guard import Guard
 from .hero import Hero
 from .phone_card import PhoneCard
+from .senses import Senses
 from .staff import PinPad, StaffPage
 from .talk import AskBar, Talk
 
@@ -90,6 +95,8 @@ class KioskWindow(QWidget):
         visitors: Visitors,
         config: KioskConfig,
         *,
+        microphone: Callable[[], Microphone] = SoundDeviceMicrophone,
+        camera: Callable[[], CameraSource] = QtCamera,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
@@ -104,6 +111,9 @@ class KioskWindow(QWidget):
         self.pad = PinPad(self.look, PinGuard(config.pin, clock))
         self.staff = StaffPage(self.look, lambda: visitors.tally, self._temperature)
         self.ask_bar, self.phone = AskBar(self.look, config.max_prompt_chars), PhoneCard(self.look)
+        self.senses = Senses(self.look, assistant, config.allow, microphone, camera)
+        self.pictures = Pictures(assistant.image_path, Background(self), self)
+        self.talk.view.set_pictures(self.pictures)
         self.attract = Attract(self.phone, config.attract.speed)
         self.brand, self.told = Brand(self.look.theme), label("kioskName")
         self.languages, self.again = QPushButton(), QPushButton()
@@ -140,6 +150,7 @@ class KioskWindow(QWidget):
         self._tick.stop()
         self._unsubscribe()
         self.bridge.close()
+        self.senses.close_all()
         self.attract.stop()
         self.phone.leave()
         self.guard.close()
@@ -172,7 +183,7 @@ class KioskWindow(QWidget):
     @property
     def left_s(self) -> float:
         """Seconds until the visitor counts as gone."""
-        if self.visitors.answering:
+        if self.visitors.answering or self.senses.busy:
             self.guard.touched_s = self._clock()
         return self.config.idle_s + self.config.countdown_s - (self._clock() - self.guard.touched_s)
 
@@ -207,12 +218,13 @@ class KioskWindow(QWidget):
             return
         try:
             self.talk.show_trouble("")
-            self.visitors.ask(text)
+            self.visitors.ask(text, (self.senses.image,) if self.senses.image is not None else ())
         except AppError as error:
             self._show_talk()
             self.talk.show_trouble(f"{error.report.cause} {error.report.next_step}")
         else:
             self.ask_bar.clear()
+            self.senses.used_image()
 
     def touch(self, what: Touch, said: str) -> None:
         """A chip that does something to the phone."""
@@ -226,6 +238,7 @@ class KioskWindow(QWidget):
         if self.place is not Place.VISITOR:
             return
         self.place = Place.WIPING
+        self.senses.forget()
         self.ask_bar.clear()
         self.talk.clear()
         self._arrange()
@@ -233,6 +246,7 @@ class KioskWindow(QWidget):
 
     def _wiped(self) -> None:
         """Nothing of the visitor is left; what is shown goes back to the beginning."""
+        self.pictures.forget()
         QApplication.clipboard().clear()  # in a kiosk nobody else puts anything there
         self._set_language(self.config.language)
         if self._staff_waits:
@@ -328,6 +342,7 @@ class KioskWindow(QWidget):
         self.pages.setCurrentWidget(self.talk if talking else self.hero)
         self.again.setVisible(visitor)
         self.ask_bar.setEnabled(self.place is not Place.WIPING)
+        self.senses.setEnabled(self.place is not Place.WIPING)
         self.ask_bar.show_busy(busy=self.visitors.answering)
         if not visitor:
             self.told.setText(tr("Touch to begin") if self.place is Place.ATTRACT else tr("Cleaning up…"))
@@ -384,6 +399,7 @@ class KioskWindow(QWidget):
         column.addLayout(middle, 1)
         foot = QHBoxLayout()
         foot.setSpacing(24)
+        foot.addWidget(self.senses)
         foot.addWidget(self.ask_bar, 1)
         foot.addWidget(self.told)
         column.addLayout(foot)
@@ -394,6 +410,9 @@ class KioskWindow(QWidget):
         self.hero.asked.connect(self.ask)
         self.hero.touched.connect(self.touch)
         self.ask_bar.asked.connect(self.ask)
+        self.senses.touched.connect(self.welcome)
+        self.senses.heard.connect(self.ask_bar.edit.setText)
+        self.senses.told.connect(self.told.setText)
         self.ask_bar.stop_requested.connect(self.visitors.stop)
         self.phone.level_chosen.connect(self._level_chosen)
         self.languages.clicked.connect(self.switch_language)
