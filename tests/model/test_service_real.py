@@ -1,0 +1,157 @@
+"""The service with real weights: streams, thinking, cancellation, and what is reused between stateless turns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.engine.client import EngineClient, EngineOptions
+from autoglm_desktop.models.library import ModelLibrary
+from autoglm_desktop.server.host import ServiceHost
+from autoglm_desktop.store.store import Store
+from tests.helpers.real_models import SMOLLM
+from tests.helpers.services import ALIAS
+from tests.unit.test_service_socket import wait_until
+
+pytestmark = pytest.mark.model
+
+LIMIT_S = 120.0
+
+
+@contextmanager
+def real_service(shared_data_dir: Path, log: Path, model_id: str = SMOLLM) -> Iterator[tuple[Assistant, openai.OpenAI]]:
+    settings = Settings(model_id=model_id, tier=TierChoice.INT8, service_port=0, max_tokens=32, temperature=0.0)
+    engine = EngineClient(EngineOptions(0, 1 << 30, 0, log))
+    assistant = Assistant(engine, Store(None), ModelLibrary(shared_data_dir), settings)
+    host = ServiceHost(assistant)
+    host.start()
+    try:
+        address = host.wait_running().address
+        with openai.OpenAI(base_url=f"{address}/v1", api_key="EMPTY", max_retries=0, timeout=LIMIT_S) as client:
+            yield assistant, client
+    finally:
+        host.stop()
+        assistant.close()
+
+
+@pytest.fixture(scope="module")
+def service(
+    shared_data_dir: Path, tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[str], Path]
+) -> Iterator[tuple[Assistant, openai.OpenAI]]:
+    """Loaded, and with every thread that it will have, so that tests see which ones they leave."""
+    model_folder(SMOLLM)
+    with real_service(shared_data_dir, tmp_path_factory.mktemp("service") / "engine.log") as running:
+        warm_up(running[1])
+        yield running
+
+
+def warm_up(client: openai.OpenAI) -> None:
+    client.chat.completions.create(model=ALIAS, messages=[{"role": "user", "content": "Hi."}], max_tokens=1)
+    url = f"{str(client.base_url).rstrip('/')}/energy"
+    with ThreadPoolExecutor(32) as pool, httpx.Client(timeout=LIMIT_S) as http:
+        assert all(job.result().status_code == 200 for job in [pool.submit(http.get, url) for _ in range(200)])
+
+
+def test_stream_and_whole_agree_and_the_second_is_read_from_the_cache(
+    service: tuple[Assistant, openai.OpenAI],
+) -> None:
+    assistant, client = service
+    messages: list[dict[str, str]] = [{"role": "user", "content": "Name three colours."}]
+    assistant.forget_sessions()
+    whole = client.chat.completions.create(model=ALIAS, messages=messages, temperature=0)  # type: ignore[call-overload]
+    assistant.forget_sessions()
+    chunks = list(
+        client.chat.completions.create(
+            model=ALIAS, messages=messages, temperature=0, stream=True, stream_options={"include_usage": True}
+        )  # type: ignore[call-overload]
+    )
+    streamed = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    assert streamed == whole.choices[0].message.content
+    assert streamed.strip()
+    usage = chunks[-1].usage
+    again = client.chat.completions.create(model=ALIAS, messages=messages, max_tokens=1)  # type: ignore[call-overload]
+    assert again.usage.prompt_tokens_details.cached_tokens == usage.prompt_tokens - 1
+    assert whole.usage.prompt_tokens_details.cached_tokens == 0
+    assert usage.energy["tier"] == "int8"
+    assert len(chunks) > 5, "it came in pieces"
+
+
+def test_three_turns_without_a_session_read_only_what_is_new(service: tuple[Assistant, openai.OpenAI]) -> None:
+    _, client = service
+    messages: list[dict[str, str]] = []
+    before = 0
+    for question in ("Tell me about the sea.", "And the mountains?", "Which is older?"):
+        messages.append({"role": "user", "content": question})
+        answer = client.chat.completions.create(model=ALIAS, messages=messages, max_tokens=24)  # type: ignore[call-overload]
+        usage = answer.usage
+        assert usage.prompt_tokens_details.cached_tokens >= before
+        fresh = usage.prompt_tokens - usage.prompt_tokens_details.cached_tokens
+        assert not before or fresh < 40, "the question and the marks around it"
+        before = usage.total_tokens - 1  # the last token of an answer is sampled, not computed
+        messages.append({"role": "assistant", "content": answer.choices[0].message.content})
+
+
+def test_thinking_comes_apart_from_the_answer(service: tuple[Assistant, openai.OpenAI]) -> None:
+    _, client = service
+    answer = client.chat.completions.create(
+        model=ALIAS,
+        messages=[{"role": "user", "content": "What is 2 + 2?"}],
+        extra_body={"thinking": {"type": "enabled", "budget_tokens": 16}},
+    )
+    message = answer.choices[0].message
+    assert message.content
+    assert message.reasoning_content  # type: ignore[attr-defined]
+    assert message.reasoning_content not in message.content  # type: ignore[attr-defined]
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens_details is not None
+    assert 1 <= (answer.usage.completion_tokens_details.reasoning_tokens or 0) <= 17
+
+
+def test_a_closed_stream_stops_the_model(service: tuple[Assistant, openai.OpenAI]) -> None:
+    assistant, client = service
+    decoded, before = threading.Event(), len(assistant.ledger.turns())
+    stream = client.chat.completions.create(
+        model=ALIAS, messages=[{"role": "user", "content": "Count to a thousand."}], stream=True, max_tokens=2000
+    )
+    for chunk in stream:
+        if chunk.choices and chunk.choices[0].delta.content:
+            decoded.set()
+            break
+    assert decoded.is_set()
+    stream.close()
+    wait_until(lambda: assistant.completions.in_line == 0)
+    wait_until(lambda: len(assistant.ledger.turns()) > before)
+    assert assistant.ledger.turns()[0].tokens < 500, "it did not go on to the end"
+
+
+def test_stops_and_limits_hold(service: tuple[Assistant, openai.OpenAI]) -> None:
+    _, client = service
+    messages: list[dict[str, str]] = [{"role": "user", "content": "Say hello."}]
+    cut = client.chat.completions.create(model=ALIAS, messages=messages, max_tokens=2)  # type: ignore[call-overload]
+    assert cut.choices[0].finish_reason == "length"
+    assert cut.usage.completion_tokens == 2
+    whole = client.chat.completions.create(model=ALIAS, messages=messages)  # type: ignore[call-overload]
+    text = whole.choices[0].message.content
+    mark = text[3:6]
+    stopped = client.chat.completions.create(model=ALIAS, messages=messages, stop=mark)  # type: ignore[call-overload]
+    assert stopped.choices[0].message.content == text[: text.index(mark)]
+    assert stopped.choices[0].finish_reason == "stop"
+
+
+def test_too_long_a_prompt_is_openais_error(service: tuple[Assistant, openai.OpenAI]) -> None:
+    _, client = service
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.chat.completions.create(
+            model=ALIAS, messages=[{"role": "user", "content": "word " * 60_000}], stream=True
+        )
+    assert raised.value.code == "context_length_exceeded"
