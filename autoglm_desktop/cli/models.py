@@ -159,9 +159,8 @@ def _agree(offer: ModelInfo, *, yes: bool) -> None:
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if not typer.confirm(tr("Download it?"), default=True, err=True):
-        raise AppError(
-            ErrorCode.CANCELLED, msg("Nothing was downloaded."), msg("models list names the others that can be had.")
-        )
+        tell(tr("Nothing was downloaded."))
+        raise AppError(ErrorCode.CANCELLED, msg("Nothing was downloaded."), msg("Choose another model."))
 
 
 @models.command()
