@@ -60,6 +60,7 @@ def run_kiosk(
     `engine` stands in for the real one, which then is neither started nor needs a model. Returns the exit status.
     """
     ending = _Ending()
+    logging.getLogger().addHandler(logging.NullHandler())  # until the log is open nothing goes to stderr
     try:
         config = _config(arguments.data_dir, file)
         with ExitStack() as closing:

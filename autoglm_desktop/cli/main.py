@@ -52,7 +52,7 @@ def window(
     *,
     model: ModelOption = None,
     language: LanguageOption = None,
-    kiosk: Annotated[bool, typer.Option("--kiosk", help="Fill the screen for a booth (comes later).")] = False,
+    kiosk: Annotated[bool, typer.Option("--kiosk", help="Fill the screen for a booth; a FILE may follow.")] = False,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     data_dir: DataDirOption = None,
     log_level: LogLevelOption = None,
@@ -64,8 +64,8 @@ def window(
     if kiosk:
         raise AppError(
             ErrorCode.BAD_INPUT,
-            msg("The kiosk is not part of this version."),
-            msg("Start without --kiosk to open the window."),
+            msg("--kiosk opens the kiosk and stands alone."),
+            msg("Leave out the command, or --kiosk."),
         )
     typer_context.obj = RootOptions(data_dir, log_level, language)
     if typer_context.invoked_subcommand is None:

@@ -125,9 +125,15 @@ def test_nine_images_are_too_many(tmp_path: Path) -> None:
     assert not (tmp_path / "attachments").exists()
 
 
-@pytest.mark.parametrize("arguments", [("--kiosk",), ("--kiosk", "booth.toml")], ids=" ".join)
-def test_the_kiosk_comes_later(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    assert_failed(run(tmp_path, *arguments), "kiosk")
+def test_a_kiosk_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "booth.toml").write_text('pin = ""', encoding="utf-8")
+    environment = {"QT_QPA_PLATFORM": "offscreen"}
+    assert_failed(run(tmp_path, "--kiosk", tmp_path / "booth.toml", env=environment), "booth.toml", "pin")
+    assert_failed(run(tmp_path, "--kiosk", tmp_path / "none.toml", env=environment), "none.toml")
+
+
+def test_the_kiosk_stands_alone(tmp_path: Path) -> None:
+    assert_failed(run(tmp_path, "--kiosk", "booth.toml", "doctor"), "stands alone")
 
 
 def test_an_absent_peer_is_named_with_its_package(tmp_path: Path) -> None:
