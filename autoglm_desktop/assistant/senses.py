@@ -110,6 +110,11 @@ class Senses:
         """Give its memory back as soon as nothing uses it."""
         self._engine.unload_modality(modality)
 
+    def forget_images(self) -> None:
+        """Drop images that were taken in and never sent, and what was read in them: for a visitor who is gone."""
+        self._shelf.temporary.remove_unsent()
+        self._perception.forget()
+
     def sees(self, model_id: str) -> bool:
         """Whether the model takes images themselves; one that does not is told what was read in them."""
         return "image" in self._library.info(model_id).modalities

@@ -155,6 +155,7 @@ class Visitors:
             self._assistant.delete(conversation_id)
         self._leaving.clear()
         self._assistant.purge_deleted()
+        self._assistant.forget_images()
         self._assistant.forget_sessions()
         remove_files(self._files)
         return True

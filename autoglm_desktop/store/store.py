@@ -273,8 +273,12 @@ class Store:
             db.executemany(
                 "DELETE FROM conversation WHERE id = ? AND deleted_s IS NOT NULL", [(id_,) for id_ in conversation_ids]
             )
-        if conversation_ids and not self.temporary:
-            self._clear_attachments()
+        if conversation_ids:
+            self._remove_images(lambda unused: unused)
+
+    def remove_unsent(self) -> None:
+        """Remove every image that no message refers to: of a crash before the message, or never sent."""
+        self._remove_images(lambda unused: unused | self.attachments.names())
 
     def close(self) -> None:
         """Idempotent."""
@@ -297,22 +301,23 @@ class Store:
             with self._reading() as db:
                 known = images.known(db)
             if known or self.attachments.names():
-                self._clear_attachments()
+                self.remove_unsent()
+                with self._writing():  # which keeps other processes from writing meanwhile
+                    self.attachments.remove_parts()
         except AppError:
             log.exception("images that nobody needs could not be removed")
 
-    def _clear_attachments(self) -> None:
-        """Remove the files that no message refers to: of purged conversations, and of a crash before the message.
+    def _remove_images(self, which: Callable[[set[str]], set[str]]) -> None:
+        """Remove files that no message refers to: `which` says which, given the images that just lost their last one.
 
         Files go after the tables forgot them and under the lock of a transaction: a crash in between leaves a file too
         much, which the next opening finds, and never a message without its image.
         """
         with self._writing(durable=True) as db:
-            images.remove_unused(db)
+            unused = set(images.remove_unused(db))
         with self._writing() as db:
-            for sha256 in self.attachments.names() - images.known(db):
+            for sha256 in which(unused) - images.known(db):
                 self.attachments.remove(sha256)
-            self.attachments.remove_parts()
 
     def _update(self, conversation_id: str, assignment: str, value: str | float | None) -> None:
         with self._writing() as db:

@@ -266,6 +266,27 @@ def test_a_purged_conversation_takes_its_images_along_unless_another_has_them(de
     assert desk.files() == []
 
 
+def test_nothing_of_a_temporary_conversation_stays_after_its_purge(desk: Desk) -> None:
+    hidden = desk.assistant.new_conversation(temporary=True)
+    sent, waiting = desk.image(1), desk.image(2)
+    desk.assistant.send(hidden.id, "?", images=[sent])
+    desk.look.read(reading("a secret"))
+    desk.engine.last.finish()
+    desk.assistant.delete(hidden.id)
+    desk.assistant.purge_deleted()
+    with pytest.raises(AppError):
+        desk.assistant.image_path(sent.sha256)
+    assert desk.assistant.image_path(waiting.sha256).is_file(), "it may yet be sent"
+    desk.assistant.forget_images()
+    with pytest.raises(AppError):
+        desk.assistant.image_path(waiting.sha256)
+    assert [path.name for folder in desk.private() for path in folder.iterdir()] == ["lock"]
+    desk.assistant.send(desk.chat, "?", images=[desk.image(1)])
+    assert len(desk.engine.perceptions) == 2, "the reading is forgotten, too"
+    desk.look.read(reading("a secret"))
+    desk.engine.last.finish()
+
+
 def test_look_reads_once(desk: Desk) -> None:
     part = desk.image()
     found: list[ImageReading | ErrorReport] = []
