@@ -183,10 +183,12 @@ class CompletionService:
         messages = with_system(merged(request.messages), settings.system_prompt)
         if all(message.role is Role.SYSTEM for message in messages):
             raise _nothing_asked()
+        readable = self._readable(messages, model)
         return TurnRequest(
             turn_id=uuid.uuid4().hex,
             model=model,
-            messages=self._readable(messages, model),
+            messages=readable,
+            seen=() if readable is messages else messages,
             tier=tier,
             sampling=request.sampling or sampling_of(settings),
             max_tokens=request.max_tokens or settings.max_tokens,

@@ -17,7 +17,7 @@ from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.events import Phase, TierSwitched, Usage
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.provenance import Provenance
-from autoglm_desktop.core.routing import Where
+from autoglm_desktop.core.routing import Where, answerer
 
 from .output import MB
 
@@ -116,24 +116,7 @@ def result_of(node: Node) -> dict[str, object]:
         "seed": usage.seed,
         "energy": energy_of(node.energy),
         "from_cache": node.from_cache,
-        "answered_by": answered_by_of(usage),
-    }
-
-
-def answered_by_of(usage: Usage) -> dict[str, object]:
-    """Who answered: ``local``, or ``cloud`` with its endpoint; `reason` where the cloud was or should have been asked.
-
-    `radio_s` are the seconds of traffic that the simulated phone is charged.
-    """
-    by = usage.answered_by
-    if by is None:
-        return {"where": "local", "endpoint": None, "model": None, "reason": None, "radio_s": 0.0}
-    return {
-        "where": by.where.value,
-        "endpoint": by.endpoint or None,
-        "model": by.model or None,
-        "reason": str(by.reason),
-        "radio_s": round(by.radio_s, 3),
+        "answered_by": answerer(usage.answered_by),
     }
 
 

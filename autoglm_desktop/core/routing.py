@@ -114,6 +114,23 @@ class AnsweredBy:
     radio_s: float = 0.0
 
 
+def answerer(by: AnsweredBy | None) -> dict[str, object]:
+    """Who answered, as programs read it: ``local``, or ``cloud`` with its endpoint.
+
+    `reason` where the cloud was or should have been asked, in the current language; `radio_s` are the seconds of
+    traffic that the simulated phone is charged.
+    """
+    if by is None:
+        return {"where": Where.LOCAL.value, "endpoint": None, "model": None, "reason": None, "radio_s": 0.0}
+    return {
+        "where": by.where.value,
+        "endpoint": by.endpoint or None,
+        "model": by.model or None,
+        "reason": str(by.reason),
+        "radio_s": round(by.radio_s, 3),
+    }
+
+
 def decide(rules: CloudRules, need: Need) -> Route:
     """Where the turn goes."""
     if rules.mode is CloudMode.OFF:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.events import Failed, Finished, FinishReason, Usage
 from autoglm_desktop.core.provenance import Quantity
+from autoglm_desktop.core.routing import answerer
 
 from .live import LiveAnswer
 
@@ -33,6 +34,7 @@ def chat_usage(answer: LiveAnswer) -> dict[str, object]:
         "completion_tokens_details": {"reasoning_tokens": thought, "audio_tokens": 0},
         "energy": energy_of(answer.energy),
         "timing": _timing(usage),
+        "answered_by": answerer(usage.answered_by if usage is not None else None),
     }
 
 
@@ -48,6 +50,7 @@ def response_usage(answer: LiveAnswer) -> dict[str, object]:
         "total_tokens": prompt + done,
         "energy": energy_of(answer.energy),
         "timing": _timing(usage),
+        "answered_by": answerer(usage.answered_by if usage is not None else None),
     }
 
 
