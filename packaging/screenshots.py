@@ -24,6 +24,8 @@ from autoglm_desktop.assets import default_data_dir
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
     from autoglm_desktop.ui.shell import Shell
 
 MAX_BYTES = 300_000
@@ -43,12 +45,14 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     if arguments.child:
-        return in_window(folder, json.loads(arguments.child))
+        told = json.loads(arguments.child)
+        return in_kiosk(folder, told) if told["theme"] == "kiosk" else in_window(folder, told)
     folder.mkdir(parents=True, exist_ok=True)
     with virtual_display() as display:
         for language, theme in SHOTS:
             shoot(display, folder, arguments.model, language, theme)
-        shoot(display, folder, "", "zh_CN", "light")
+        for language in ("zh_CN", "en"):
+            shoot(display, folder, arguments.model, language, "kiosk")
     for picture in sorted(folder.glob("*.png")):
         shrink(picture)
         print(f"{picture.name}: {picture.stat().st_size / 1000:.0f} KB")
@@ -56,16 +60,20 @@ def main() -> int:
 
 
 def shoot(display: str, folder: Path, model_id: str, language: str, theme: str) -> None:
-    """One process of the application and its pictures. Without a model: the first page of a fresh machine."""
+    """One process of the application and its pictures; the theme ``kiosk`` stands for the kiosk."""
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = Path(scratch) / "AutoGLM Desktop"
         data_dir.mkdir()
-        settings: dict[str, object] = {"language": language, "theme": theme, "temperature": 0.0, "max_tokens": 220}
-        if model_id:
-            settings["model_id"] = model_id
-            (data_dir / "models").symlink_to(default_data_dir() / "models")
+        settings: dict[str, object] = {
+            "language": language,
+            "temperature": 0.0,
+            "max_tokens": 220,
+            "model_id": model_id,
+        }
+        settings["theme"] = "dark" if theme == "kiosk" else theme
+        (data_dir / "models").symlink_to(default_data_dir() / "models")
         (data_dir / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-        told = {"data_dir": str(data_dir), "language": language, "theme": theme, "model": model_id}
+        told = {"data_dir": str(data_dir), "language": language, "theme": theme}
         environment = os.environ | {"DISPLAY": display}
         environment.pop("QT_QPA_PLATFORM", None)
         command = [sys.executable, __file__, str(folder), "--child", json.dumps(told)]
@@ -81,21 +89,49 @@ def in_window(folder: Path, told: dict[str, str]) -> int:
     def begin(shell: Shell) -> None:
         shell.window.setGeometry(0, 0, WIDTH_PX, HEIGHT_PX)
         name = f"{told['language'].split('_')[0]}-{told['theme']}"
-        kept.append(talk(shell, folder, told, name) if told["model"] else first_page(shell, folder))
+        kept.append(talk(shell, folder, told, name))
 
     return app.run_window(["--data-dir", told["data_dir"]], on_shown=begin)
 
 
-def first_page(shell: Shell, folder: Path) -> object:
-    """The page that fetches a model."""
+def in_kiosk(folder: Path, told: dict[str, str]) -> int:
+    """The kiosk: waiting, then with a visitor who dropped the battery and asked."""
     from PySide6.QtCore import QTimer
 
-    def take() -> None:
-        save(shell, folder / "first-run.png")
-        shell.window.close()
+    from autoglm_desktop.app import Arguments
+    from autoglm_desktop.app_kiosk import run_kiosk
+    from autoglm_desktop.ui.kiosk.window import KioskWindow
 
-    QTimer.singleShot(800, shell.window, take)
-    return take
+    name = told["language"].split("_")[0]
+
+    def begin(window: KioskWindow) -> None:
+        def later(pause_ms: int, action: Callable[[], object]) -> None:
+            QTimer.singleShot(pause_ms, window, action)
+
+        def waiting() -> None:
+            if told["language"] == "en":
+                window.switch_language()
+            later(12_000, waited)
+
+        def waited() -> None:
+            save(window, folder / f"kiosk-{name}.png")
+            window.touch("low", "")
+            window.ask(window.hero.chips[0].text())
+            later(3000, answered)
+
+        def answered() -> None:
+            if window.visitors.answering:
+                later(500, answered)
+            else:
+                later(1500, done)
+
+        def done() -> None:
+            save(window, folder / f"kiosk-talk-{name}.png")
+            window.allow_close()
+
+        later(500, waiting)
+
+    return run_kiosk(Arguments(Path(told["data_dir"])), None, on_shown=begin)
 
 
 def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:
@@ -129,7 +165,17 @@ def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:
         later(2500, lambda: shell.controller.choose_tier(TierChoice.INT4))
 
     def finish() -> None:
-        save(shell, folder / f"chat-{name}.png")
+        save(shell.window, folder / f"chat-{name}.png")
+        shell.desk.show_scenarios()
+        later(12_000, compared)
+
+    def compared() -> None:
+        if shell.desk.scenarios is not None:
+            shell.desk.scenarios.player.jump(5 * 3600.0)
+        later(300, scenarios_shown)
+
+    def scenarios_shown() -> None:
+        save(shell.window, folder / f"scenarios-{name}.png")
         if name == "zh-light":
             shell.desk.show_settings()
             later(600, settings_shown)
@@ -153,9 +199,9 @@ def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:
     return bridge
 
 
-def save(shell: Shell, path: Path) -> None:
+def save(window: QWidget, path: Path) -> None:
     """The pixels of the window as the X server holds them."""
-    picture = shell.window.screen().grabWindow(shell.window.winId())
+    picture = window.screen().grabWindow(window.winId())
     if not picture.save(str(path)):
         raise SystemExit(f"{path} could not be written")
 

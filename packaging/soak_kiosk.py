@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
-from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -108,7 +108,7 @@ class Soak:
         window = self._window
         self.found.turns += 1
         QTest.keyClicks(window.ask_bar.edit, f"{PLANTED} {self.found.turns}: say something short")
-        QTest.mouseClick(window.ask_bar.button, _left())
+        QTest.mouseClick(window.ask_bar.button, Qt.MouseButton.LeftButton)
         if self._real and self._dice.random() < 0.3:
             yield lambda: _engines() != []
             if self._dice.random() < 0.5:
@@ -131,7 +131,7 @@ class Soak:
         """By the button, or by staying away until the time is over."""
         window = self._window
         if self._dice.random() < 0.5:
-            QTest.mouseClick(window.again, _left())
+            QTest.mouseClick(window.again, Qt.MouseButton.LeftButton)
         else:
             window.guard.touched_s -= window.config.idle_s + window.config.countdown_s
         yield lambda: window.place is Place.ATTRACT
@@ -158,12 +158,6 @@ def planted_files(folder: Path) -> list[str]:
     signs = [PLANTED.encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be")]
     files = [path for path in folder.rglob("*") if path.is_file() and "models" not in path.relative_to(folder).parts]
     return [str(path.relative_to(folder)) for path in files if any(sign in path.read_bytes() for sign in signs)]
-
-
-def _left() -> object:
-    from PySide6.QtCore import Qt
-
-    return Qt.MouseButton.LeftButton
 
 
 def _engines() -> list[psutil.Process]:
