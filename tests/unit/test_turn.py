@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
@@ -24,6 +26,7 @@ from autoglm_desktop.core.events import (
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.engine.runtime import generate
 from autoglm_desktop.engine.runtime.contracts import Cache
 from autoglm_desktop.engine.runtime.generate import LEAST_ROOM_TOKENS, LoadedModel, Turn, TurnPorts
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
@@ -294,6 +297,30 @@ def test_a_tier_changes_between_two_tokens_and_keeps_the_cache(stage_of: Callabl
 
 
 NO_MEMORY = AppError(ErrorCode.OUT_OF_MEMORY, msg("Too large."), msg("Use INT4."), suggested_tier=Tier.INT4.value)
+
+
+@pytest.mark.parametrize("failure", [None, NO_MEMORY])
+def test_a_change_of_tier_is_not_decoding(
+    stage_of: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch, failure: AppError | None
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(generate, "time", SimpleNamespace(perf_counter=lambda: now_s[0]))
+    stage = stage_of()
+    forward, switch = stage.decoder.forward, stage._switch
+
+    def compute(tokens: Sequence[int], cache: TinyCache) -> torch.Tensor:
+        now_s[0] += 1.0
+        return forward(tokens, cache)
+
+    def take_long(tier: Tier) -> float | None:
+        now_s[0] += 100.0
+        return switch(tier)
+
+    monkeypatch.setattr(stage.decoder, "forward", compute)
+    monkeypatch.setattr(stage, "_switch", take_long)
+    stage.tiers, stage.switch_failure = [None, None, None, None, Tier.INT4], failure
+    _, usage = stage.run(asking("hello"))
+    assert usage.decode_s == usage.completion_tokens - 1
 
 
 def test_a_tier_that_cannot_be_had_does_not_cost_the_answer(stage_of: Callable[..., Stage]) -> None:

@@ -73,6 +73,8 @@ class _Measures:
     ttft_s: float = 0.0
     prefill_s: float = 0.0
     decode_s: float = 0.0
+    switch_s: float = 0.0
+    """Spent on changes of tier since the first token: they are no decoding."""
 
 
 class Turn:
@@ -164,14 +166,16 @@ class Turn:
             token = sampler.pick(logits, self._ends if self._must_speak else ())
             self._must_speak = False
             first_s = first_s or self._first_token()
-            self._measures.decode_s = time.perf_counter() - first_s
+            self._measures.decode_s = time.perf_counter() - first_s - self._measures.switch_s
             step, reason = self._accept(token)
             reason = reason or self._limit(cache.length + len(step))
             if reason is not None:
                 self._bundle.remember([*cache.tokens, *step])
                 return self._end(reason)
+            began_s = time.perf_counter()
             if self._switch_if_asked(cache):
                 self._talk_phase()
+                self._measures.switch_s += time.perf_counter() - began_s
             logits = self._decoder.forward(step, cache)
 
     def _first_token(self) -> float:
