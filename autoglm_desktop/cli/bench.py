@@ -17,6 +17,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.core.messages import ModelRef
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.energy.quality_figures import save_figures
 from autoglm_desktop.engine.contest import OURS, Contest, Entry, Figures, Plan, ratios
 from autoglm_desktop.engine.cores import physical_cores
 from autoglm_desktop.models.library import ModelLibrary
@@ -78,10 +79,19 @@ def bench(
     with ExitStack() as closing:
         field = Field(library, ref, closing)
         report = run(contest, field, tiers, peers)
+    keep(context.paths.data_dir, report)
     if as_json:
         print_json(rounded(report))
     else:
         show(report)
+
+
+def keep(data_dir: Path, report: Report) -> None:
+    """Keep what was measured for battery reports, which tell the quality of tiers from it."""
+    try:
+        save_figures(data_dir, report.model, rounded(report))
+    except OSError as error:
+        tell(tr("The figures could not be kept: {reason}", reason=str(error)))
 
 
 def require(peer: Peer) -> None:
