@@ -65,7 +65,8 @@ def compare(work: Path, runs: int, jobs: int, *, serial: bool) -> int:
     if serial:
         seconds["one process"] = sweep(file, work / "serial", "--jobs", "1")
     seconds[f"joblib, {jobs} processes"] = sweep(file, work / "joblib", "--jobs", str(jobs))
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with LocalCluster(**options) as cluster:  # type: ignore[no-untyped-call]
         seconds["Dask, 2 processes"] = sweep(file, work / "dask", "--scheduler", cluster.scheduler_address)
     first = next(iter(seconds.values()))
     for name, took in seconds.items():

@@ -47,7 +47,7 @@ def on_cluster(work: Sequence[Sequence[Point]], address: str) -> Iterator[list[O
             msg("Install it: pip install 'autoglm-desktop[distributed]'"),
         ) from error
     try:
-        client = Client(address, timeout=CONNECT_S)
+        client = Client(address, timeout=CONNECT_S)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise AppError(
             ErrorCode.BAD_INPUT,
@@ -58,7 +58,7 @@ def on_cluster(work: Sequence[Sequence[Point]], address: str) -> Iterator[list[O
     with client:
         futures = client.map(execute, work, pure=False)
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures):  # type: ignore[no-untyped-call]
                 yield future.result()
         finally:
-            client.cancel(futures)
+            client.cancel(futures)  # type: ignore[no-untyped-call]

@@ -69,7 +69,7 @@ def test_the_json_object_is_the_one_of_the_contract(capfd: pytest.CaptureFixture
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_the_folder_holds_the_page_and_every_series(language: str, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "report"
-    arguments = ["night-standby", "--policy", "steady", "--policy", "fixed-fp16", "--report", folder]
+    arguments: list[str | Path] = ["night-standby", "--policy", "steady", "--policy", "fixed-fp16", "--report", folder]
     assert _run(*arguments, data_dir=tmp_path, language=language) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
         "answers-fixed-fp16.csv", "answers-steady.csv", "report.html", "runs.json", "series-fixed-fp16.csv",
@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(
     place: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    arguments = ["winter-street", "--policy", "steady", "--report", tmp_path / place, "--json"]
+    arguments: list[str | Path] = ["winter-street", "--policy", "steady", "--report", tmp_path / place, "--json"]
     assert _run(*arguments, data_dir=tmp_path) == 1
     shown = capfd.readouterr()
     assert shown.out == ""
