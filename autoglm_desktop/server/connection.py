@@ -51,8 +51,7 @@ class Connection(H11Protocol):
 
     def abort(self) -> None:
         """End the connection now; what was not sent yet is lost."""
-        if self.transport is not None:
-            self.transport.abort()
+        self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP is answered in the shape of every other error."""

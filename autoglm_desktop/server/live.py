@@ -79,9 +79,9 @@ class LiveAnswer:
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of what has to be done before the turn. Raises Refused when the answer ends before it."""
-        self._work = asyncio.create_task(work)
+        task = self._work = asyncio.create_task(work)
         try:
-            return await self._work
+            return await task
         except asyncio.CancelledError:
             if self.expired:
                 raise Refused(504, "The answer took longer than the time limit of this service.", "timeout") from None

@@ -161,7 +161,7 @@ class _Story:
         self._said: list[str] = []
 
     def begin(self) -> bytes:
-        started = {"response": self._shape.response("in_progress", [])}
+        started: dict[str, object] = {"response": self._shape.response("in_progress", [])}
         return self._event("response.created", started) + self._event("response.in_progress", started)
 
     def of(self, events: list[CompletionEvent]) -> bytes:

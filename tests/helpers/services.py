@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import openai
 from fastapi import FastAPI
 
 from autoglm_desktop.assistant.assistant import Assistant
@@ -27,6 +28,12 @@ ALIAS = "autoglm-phone-9b"
 def chat(text: str = "Hi", **more: Any) -> dict[str, Any]:
     """A chat completion's body."""
     return {"model": ALIAS, "messages": [{"role": "user", "content": text}], **more}
+
+
+def creating(client: openai.OpenAI) -> Callable[..., Any]:
+    """`client.chat.completions.create` for fields that its types do not know, and an answer with ours."""
+    create: Callable[..., Any] = client.chat.completions.create
+    return create
 
 
 @dataclass(slots=True)

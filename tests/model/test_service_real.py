@@ -20,7 +20,7 @@ from autoglm_desktop.models.library import ModelLibrary
 from autoglm_desktop.server.host import ServiceHost
 from autoglm_desktop.store.store import Store
 from tests.helpers.real_models import SMOLLM
-from tests.helpers.services import ALIAS
+from tests.helpers.services import ALIAS, creating
 from tests.unit.test_service_socket import wait_until
 
 pytestmark = pytest.mark.model
@@ -56,7 +56,7 @@ def service(
 
 
 def warm_up(client: openai.OpenAI) -> None:
-    client.chat.completions.create(model=ALIAS, messages=[{"role": "user", "content": "Hi."}], max_tokens=1)
+    creating(client)(model=ALIAS, messages=[{"role": "user", "content": "Hi."}], max_tokens=1)
     url = f"{str(client.base_url).rstrip('/')}/energy"
     with ThreadPoolExecutor(32) as pool, httpx.Client(timeout=LIMIT_S) as http:
         assert all(job.result().status_code == 200 for job in [pool.submit(http.get, url) for _ in range(200)])
@@ -68,18 +68,18 @@ def test_stream_and_whole_agree_and_the_second_is_read_from_the_cache(
     assistant, client = service
     messages: list[dict[str, str]] = [{"role": "user", "content": "Name three colours."}]
     assistant.forget_sessions()
-    whole = client.chat.completions.create(model=ALIAS, messages=messages, temperature=0)  # type: ignore[call-overload]
+    whole = creating(client)(model=ALIAS, messages=messages, temperature=0)
     assistant.forget_sessions()
     chunks = list(
-        client.chat.completions.create(
+        creating(client)(
             model=ALIAS, messages=messages, temperature=0, stream=True, stream_options={"include_usage": True}
-        )  # type: ignore[call-overload]
+        )
     )
     streamed = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
     assert streamed == whole.choices[0].message.content
     assert streamed.strip()
     usage = chunks[-1].usage
-    again = client.chat.completions.create(model=ALIAS, messages=messages, max_tokens=1)  # type: ignore[call-overload]
+    again = creating(client)(model=ALIAS, messages=messages, max_tokens=1)
     assert again.usage.prompt_tokens_details.cached_tokens == usage.prompt_tokens - 1
     assert whole.usage.prompt_tokens_details.cached_tokens == 0
     assert usage.energy["tier"] == "int8"
@@ -92,7 +92,7 @@ def test_three_turns_without_a_session_read_only_what_is_new(service: tuple[Assi
     before = 0
     for question in ("Tell me about the sea.", "And the mountains?", "Which is older?"):
         messages.append({"role": "user", "content": question})
-        answer = client.chat.completions.create(model=ALIAS, messages=messages, max_tokens=24)  # type: ignore[call-overload]
+        answer = creating(client)(model=ALIAS, messages=messages, max_tokens=24)
         usage = answer.usage
         assert usage.prompt_tokens_details.cached_tokens >= before
         fresh = usage.prompt_tokens - usage.prompt_tokens_details.cached_tokens
@@ -103,24 +103,22 @@ def test_three_turns_without_a_session_read_only_what_is_new(service: tuple[Assi
 
 def test_thinking_comes_apart_from_the_answer(service: tuple[Assistant, openai.OpenAI]) -> None:
     _, client = service
-    answer = client.chat.completions.create(
+    answer = creating(client)(
         model=ALIAS,
         messages=[{"role": "user", "content": "What is 2 + 2?"}],
         extra_body={"thinking": {"type": "enabled", "budget_tokens": 16}},
     )
     message = answer.choices[0].message
     assert message.content
-    assert message.reasoning_content  # type: ignore[attr-defined]
-    assert message.reasoning_content not in message.content  # type: ignore[attr-defined]
-    assert answer.usage is not None
-    assert answer.usage.completion_tokens_details is not None
-    assert 1 <= (answer.usage.completion_tokens_details.reasoning_tokens or 0) <= 17
+    assert message.reasoning_content
+    assert message.reasoning_content not in message.content
+    assert 1 <= answer.usage.completion_tokens_details.reasoning_tokens <= 17
 
 
 def test_a_closed_stream_stops_the_model(service: tuple[Assistant, openai.OpenAI]) -> None:
     assistant, client = service
     decoded, before = threading.Event(), len(assistant.ledger.turns())
-    stream = client.chat.completions.create(
+    stream = creating(client)(
         model=ALIAS, messages=[{"role": "user", "content": "Count to a thousand."}], stream=True, max_tokens=2000
     )
     for chunk in stream:
@@ -137,13 +135,13 @@ def test_a_closed_stream_stops_the_model(service: tuple[Assistant, openai.OpenAI
 def test_stops_and_limits_hold(service: tuple[Assistant, openai.OpenAI]) -> None:
     _, client = service
     messages: list[dict[str, str]] = [{"role": "user", "content": "Say hello."}]
-    cut = client.chat.completions.create(model=ALIAS, messages=messages, max_tokens=2)  # type: ignore[call-overload]
+    cut = creating(client)(model=ALIAS, messages=messages, max_tokens=2)
     assert cut.choices[0].finish_reason == "length"
     assert cut.usage.completion_tokens == 2
-    whole = client.chat.completions.create(model=ALIAS, messages=messages)  # type: ignore[call-overload]
+    whole = creating(client)(model=ALIAS, messages=messages)
     text = whole.choices[0].message.content
     mark = text[3:6]
-    stopped = client.chat.completions.create(model=ALIAS, messages=messages, stop=mark)  # type: ignore[call-overload]
+    stopped = creating(client)(model=ALIAS, messages=messages, stop=mark)
     assert stopped.choices[0].message.content == text[: text.index(mark)]
     assert stopped.choices[0].finish_reason == "stop"
 
@@ -151,7 +149,5 @@ def test_stops_and_limits_hold(service: tuple[Assistant, openai.OpenAI]) -> None
 def test_too_long_a_prompt_is_openais_error(service: tuple[Assistant, openai.OpenAI]) -> None:
     _, client = service
     with pytest.raises(openai.BadRequestError) as raised:
-        client.chat.completions.create(
-            model=ALIAS, messages=[{"role": "user", "content": "word " * 60_000}], stream=True
-        )
+        creating(client)(model=ALIAS, messages=[{"role": "user", "content": "word " * 60_000}], stream=True)
     assert raised.value.code == "context_length_exceeded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import openai
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.scripted import Hold, Reply, ScriptedEngine
-from tests.helpers.services import ALIAS, OnSocket, on_socket
+from tests.helpers.services import ALIAS, OnSocket, creating, on_socket
 from tests.unit.test_service_socket import LIMIT_S, wait_until
 
 ANSWER = "我是 AutoGLM-Phone-9B。"
@@ -41,7 +42,7 @@ def openai_client(service: OnSocket) -> Iterator[openai.OpenAI]:
 
 
 @contextmanager
-def guides_client(service: OnSocket, *, streaming: bool = True, **more: object) -> Iterator[ChatOpenAI]:
+def guides_client(service: OnSocket, *, streaming: bool = True, **more: Any) -> Iterator[ChatOpenAI]:
     """The client of the guide, but for the address (and a connection that the test closes)."""
     with httpx.Client() as connection:
         yield ChatOpenAI(
@@ -52,16 +53,16 @@ def guides_client(service: OnSocket, *, streaming: bool = True, **more: object) 
             extra_body={"enable_thinking": True, "return_reasoning": True},
             streaming=streaming,
             http_client=connection,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
 
 def test_openai_completes(service: OnSocket) -> None:
     with openai_client(service) as client:
-        answer = client.chat.completions.create(
+        answer = creating(client)(
             model=ALIAS,
             messages=MESSAGES,
-            extra_body={"enable_thinking": True},  # type: ignore[call-overload]
+            extra_body={"enable_thinking": True},
         )
         assert next(iter(client.models.list())).id == ALIAS
         assert client.models.retrieve(ALIAS).id == ALIAS
@@ -77,10 +78,10 @@ def test_openai_completes(service: OnSocket) -> None:
 def test_openai_streams(service: OnSocket) -> None:
     with openai_client(service) as client:
         chunks = list(
-            client.chat.completions.create(
+            creating(client)(
                 model=ALIAS, messages=MESSAGES, stream=True, stream_options={"include_usage": True},
                 extra_body={"enable_thinking": True},
-            )  # type: ignore[call-overload]
+            )
         )  # fmt: skip
     deltas = [choice.delta for chunk in chunks for choice in chunk.choices]
     assert "".join(delta.content or "" for delta in deltas) == ANSWER
@@ -107,7 +108,8 @@ def test_openai_responds_with_a_summary_of_the_reasoning(service: OnSocket) -> N
         )
         assert answer.output_text == ANSWER
         assert [item.type for item in answer.output] == ["reasoning", "message"]
-        assert answer.output[0].summary[0].text == THOUGHT
+        thought: Any = answer.output[0]
+        assert thought.summary[0].text == THOUGHT
         assert answer.usage is not None
         assert answer.usage.output_tokens_details.reasoning_tokens > 0
         again = client.responses.create(
@@ -143,17 +145,17 @@ def test_an_answer_cut_by_its_limit_is_incomplete() -> None:
 def test_openai_raises_its_own_errors(service: OnSocket) -> None:
     with openai_client(service) as client:
         with pytest.raises(openai.NotFoundError) as missing:
-            client.chat.completions.create(model="gpt-9", messages=MESSAGES)  # type: ignore[call-overload]
+            creating(client)(model="gpt-9", messages=MESSAGES)
         assert missing.value.code == "model_not_found"
         with pytest.raises(openai.BadRequestError) as bad:
-            client.chat.completions.create(model=ALIAS, messages=MESSAGES, max_tokens=-1)  # type: ignore[call-overload]
+            creating(client)(model=ALIAS, messages=MESSAGES, max_tokens=-1)
         assert bad.value.param == "max_tokens"
 
 
 def test_closing_a_stream_ends_the_turn() -> None:
     hold = Hold()
     with running(Reply("one two three", hold=hold, hold_after=2)) as (service, _), openai_client(service) as client:
-        stream = client.chat.completions.create(model=ALIAS, messages=MESSAGES, stream=True)  # type: ignore[call-overload]
+        stream = creating(client)(model=ALIAS, messages=MESSAGES, stream=True)
         next(iter(stream))
         assert hold.reached.wait(LIMIT_S)
         stream.close()
