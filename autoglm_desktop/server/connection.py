@@ -58,7 +58,7 @@ class Connection(H11Protocol):
         self._refuse(400, msg, "invalid_http")
 
     def _between_requests(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr] # None at first
 
     def _expect_headers(self) -> None:
         if self._header_timer is None:

@@ -79,7 +79,8 @@ class LiveAnswer:
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of what has to be done before the turn. Raises Refused when the answer ends before it."""
-        task = self._work = asyncio.create_task(work)
+        task: asyncio.Task[T] = asyncio.create_task(work)
+        self._work = task
         try:
             return await task
         except asyncio.CancelledError:

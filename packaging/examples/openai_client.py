@@ -22,7 +22,7 @@ with OpenAI(base_url=BASE_URL, api_key="EMPTY") as client:
             thought = getattr(choice.delta, "reasoning_content", None)
             print(thought or choice.delta.content or "", end="", flush=True)
         if chunk.usage:
-            cached = chunk.usage.prompt_tokens_details.cached_tokens
-            energy = chunk.usage.energy
-            print(f"\n{cached} of {chunk.usage.prompt_tokens} prompt tokens came from the cache")
+            usage = chunk.usage.model_dump()
+            cached, energy = usage["prompt_tokens_details"]["cached_tokens"], usage["energy"]
+            print(f"\n{cached} of {usage['prompt_tokens']} prompt tokens came from the cache")
             print(f"{energy['joules']} J ({energy['label']}), {energy['tier']}")
