@@ -34,6 +34,16 @@ def picture(path: Path, size: tuple[int, int] = (640, 400), color: str = "#2F6BE
     return path
 
 
+def with_lines(path: Path, lines: Sequence[str]) -> Path:
+    """Black text on white, as a screenshot has it."""
+    image = Image.new("RGB", (900, 60 + 80 * len(lines)), "white")
+    drawn = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        drawn.text((40, 40 + 80 * number), line, fill="black", font_size=38)
+    image.save(path)
+    return path
+
+
 def png_bytes(size: tuple[int, int] = (320, 200), color: str = "#0F9D8A") -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, color).save(buffer, "PNG")

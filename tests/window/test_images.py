@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.helpers.display import until, virtual_display
-from tests.helpers.dropped import picture
+from autoglm_desktop.core.conversation import NodeState
+from autoglm_desktop.core.messages import ImagePart
+from autoglm_desktop.store.store import Store
+from autoglm_desktop.ui.paths import DataPaths
+from tests.helpers.display import application, until, virtual_display
+from tests.helpers.dropped import picture, with_lines
 
 pytestmark = pytest.mark.window
 
@@ -108,3 +113,50 @@ def test_dragged_pasted_and_cut_out_images_are_sent_and_shown(display: str, tmp_
         screen.do("key", "Return")
         assert until(lambda: screen.state()["answers"] == 1, 20)
         assert until(lambda: screen.shows(AMBER, 5000) and screen.shows(TEAL, 5000), 20)
+
+
+@pytest.mark.model
+def test_what_stands_in_a_pasted_image_is_read_and_answered(
+    display: str, tmp_path: Path, shared_data_dir: Path
+) -> None:
+    """The whole application: the clipboard of another program, the real reader, the real model."""
+    note = with_lines(tmp_path / "note.png", ["Meeting on Friday", "Room 302", "Please bring your laptop"])
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "models").symlink_to(shared_data_dir / "models")
+    settings = {"language": "en", "temperature": 0.0, "max_tokens": 32}
+    DataPaths(data).settings.write_text(json.dumps(settings), encoding="utf-8")
+    with application(display, data) as app, program(display, "tests.helpers.other_program", "copy", str(note)) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        app.xdotool("windowfocus", "--sync", app.windows()[0], "key", "ctrl+l", "key", "ctrl+v")
+        app.xdotool("type", "--delay", "2", "In which room is the meeting?")
+
+        def answered() -> bool:
+            """Enter does nothing while the image is still being taken in."""
+            app.xdotool("key", "Return")
+            return _answers(data) == [NodeState.COMPLETE]
+
+        assert until(answered, 90.0)
+        assert app.end() == (0, "")
+    store = Store(DataPaths(data).store)
+    prompt, answer = store.path_of(store.conversations()[0].id)
+    store.close()
+    image = prompt.parts[0]
+    assert isinstance(image, ImagePart)
+    assert image.reading is not None
+    assert [line.text for line in image.reading.text_lines] == [
+        "Meeting on Friday",
+        "Room 302",
+        "Please bring your laptop",
+    ]
+    assert "302" in answer.text
+
+
+def _answers(data_dir: Path) -> list[str]:
+    """States of the answers, as they lie on the disk of an application that runs."""
+    path = DataPaths(data_dir).store
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return [state for (state,) in db.execute("SELECT state FROM node WHERE role = 'assistant'")]

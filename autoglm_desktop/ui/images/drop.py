@@ -41,7 +41,7 @@ class DropVeil(QWidget):
         picture = pixmap("image", theme.accent, _ICON_PX, self.devicePixelRatioF())
         painter.drawPixmap(middle - QPoint(_ICON_PX // 2, _ICON_PX), picture)
         painter.setPen(QColor(theme.text))
-        words = tr("Drop images here, up to {most} in a message", most=MAX_IMAGES_PER_MESSAGE)
+        words = tr("Drop images or recordings here; a message takes up to {most} images", most=MAX_IMAGES_PER_MESSAGE)
         text = QRect(box.left() + 16, middle.y() + 12, box.width() - 32, 60)
         painter.drawText(text, Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap, words)
         painter.end()

@@ -67,6 +67,9 @@ class Footer(FlowRow):
         node, intents = row.node, self._intents
         copy = self._button("copy", tr("Copy this message"))
         copy.clicked.connect(lambda: self._copy(copy, row))
+        if row.images and not row.text:
+            copy.setEnabled(False)
+            copy.setToolTip(tr("There is no text here. Click the image to see and copy it."))
         if row.is_user:
             other = self._button("pencil-simple", tr("Edit this prompt"))
             other.clicked.connect(lambda: intents.draft_changed.emit(node.id, row.text))

@@ -254,6 +254,7 @@ class TranscriptView(Column):
         for key in list(self._live):
             self._drop(key)
         if self._greeting is not None:
+            self._greeting.hide()
             self._greeting.deleteLater()
             self._greeting = None
         self._measure_all()
