@@ -137,6 +137,26 @@ def test_ctrl_space_is_held_too(qtbot: QtBot, qapp: QApplication, tmp_path: Path
         assert not voice._key.held
 
 
+def test_a_held_key_that_the_display_repeats_as_release_and_press_stays_held(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    microphone = spoken()
+    with talking(qapp, tmp_path, microphone, Ear("Once.")) as (opened, voice, _):
+        voice.dictation._clock = iter([0.0, 10.0]).__next__
+        handle = opened.shell.window.windowHandle()
+        control = Qt.KeyboardModifier.ControlModifier
+        QTest.keyPress(handle, Qt.Key.Key_Space, control)
+        for _turn in range(5):
+            QTest.keyRelease(handle, Qt.Key.Key_Space, control)
+            QTest.keyPress(handle, Qt.Key.Key_Space, control)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.dictation.recording)
+        assert voice._key.held
+        assert microphone.opened == [None]
+        QTest.keyRelease(handle, Qt.Key.Key_Space, control)
+        qtbot.waitUntil(phase(voice, VoicePhase.IDLE))
+        assert voice.composer.text() == "Once."
+
+
 def test_esc_forgets_the_recording_and_takes_its_text_out(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     microphone = spoken(12)
     hold = Hold()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 from autoglm_desktop.assistant.events import AssistantEvent, NodeAdded, NodeDelta, NodeFinished
 from autoglm_desktop.core.errors import AppError, ErrorReport
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.perception import Modality
 from autoglm_desktop.core.settings import SPEECH_MODEL_ID, Settings
 from autoglm_desktop.models.library import ModelLibrary
 from autoglm_desktop.ui.bridge import Bridge
@@ -103,6 +104,7 @@ class VoiceDesk(QObject):
             self.dictation.end(held=False)
         elif self._may_write_down():
             self.dictation.begin(self._settings.voice_input)
+            self._load_speech()
 
     def release(self) -> None:
         """The microphone button comes up."""
@@ -148,6 +150,11 @@ class VoiceDesk(QObject):
             return False
         return True
 
+    def _load_speech(self) -> None:
+        """The model loads while the person still speaks."""
+        with self.controller.telling():
+            self.controller.assistant.load_modality(Modality.SPEECH)
+
     def _model_ready(self) -> None:
         self.dictation.tell(msg("Ready: hold the microphone button and speak."))
         files, self._files = self._files, []
@@ -158,6 +165,7 @@ class VoiceDesk(QObject):
         if self._may_write_down():
             self.dictation.discard()
             self.hands_free.start(self._settings.voice_input)
+            self._load_speech()
         else:
             self._switch_hands_free(on=False)
 

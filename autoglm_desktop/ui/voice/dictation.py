@@ -118,8 +118,15 @@ class Dictation(QObject):
 
     # What the scribe tells
 
+    def loading(self) -> None:
+        """The model is not in memory yet."""
+        if self.state.phase is VoicePhase.WRITING and not self.state.loading:
+            self._show(replace(self.state, loading=True))
+
     def heard(self, text: str) -> None:
         """A piece of what was said, in the composer at once."""
+        if self.state.loading:
+            self._show(replace(self.state, loading=False))
         if self._draft is not None:
             self._draft.add(text)
 

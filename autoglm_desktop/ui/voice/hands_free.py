@@ -77,6 +77,9 @@ class HandsFree(QObject):
 
     # What the scribe tells
 
+    def loading(self) -> None:
+        """Nothing to show: listening goes on meanwhile."""
+
     def heard(self, text: str) -> None:
         self._pieces.append(text.strip())
 

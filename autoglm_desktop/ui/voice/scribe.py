@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.core.errors import AppError, ErrorReport
-from autoglm_desktop.core.events import Failed, PerceptionEvent
+from autoglm_desktop.core.events import Failed, PerceptionEvent, Phase, PhaseChanged
 from autoglm_desktop.core.perception import SpeechHeard, Transcribed
 from autoglm_desktop.ui.bridge import Bridge
 
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 class Client(Protocol):
     """Whose recordings they are."""
+
+    def loading(self) -> None:
+        """The model that writes down speech is being loaded first."""
 
     def heard(self, text: str) -> None:
         """A piece of the text."""
@@ -108,6 +111,8 @@ class Scribe(QObject):
         if job is None:  # cancelled
             return
         match told.event:
+            case PhaseChanged(_, phase) if phase is Phase.LOADING:
+                job.client.loading()
             case SpeechHeard(_, segment):
                 job.any_piece = True
                 job.client.heard(segment.text)

@@ -37,6 +37,8 @@ class VoiceState:
     error: ErrorReport | None = None
     offers_model: bool = False
     """Whether the model that writes down speech is missing and is offered."""
+    loading: bool = False
+    """Whether that model is being loaded into memory before it writes."""
     source: str = ""
     """Name of the file that is written down, if it is one."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -18,7 +20,7 @@ from autoglm_desktop.ui.widgets.pull_progress import PullView
 
 from .state import HANDS_FREE, RECORDS, VoicePhase, VoiceState
 
-_BARS, _BAR_PX, _GAP_PX = 48, 3, 2
+_BARS, _BAR_PX, _GAP_PX = 96, 3, 2
 
 
 class LevelMeter(QWidget):
@@ -47,7 +49,7 @@ class LevelMeter(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(_BARS * (_BAR_PX + _GAP_PX), 24)
+        return QSize(240, 24)
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -106,8 +108,7 @@ class VoiceStrip(Panel):
         elif before.phase in RECORDS | HANDS_FREE:
             self.meter.clear()
         self.time.setText(_clock_words(state.seconds))
-        changed = (before.phase, before.told, before.error, before.offers_model, before.source)
-        if changed != (state.phase, state.told, state.error, state.offers_model, state.source) or self.isHidden():
+        if _words_of(before) != _words_of(state) or self.isHidden():
             self.retranslate()
             self.set_theme(self.look.theme)
         self.setVisible(not state.quiet or self._pulling)
@@ -140,6 +141,7 @@ class VoiceStrip(Panel):
             (self.discard_button, active and phase not in HANDS_FREE),
             (self.told, bool(self.told.text())),
             (self.error, state.error is not None),
+            (self._texts, not (records or phase in HANDS_FREE) or bool(self.told.text() or state.error)),
             (self.fetch_button, state.offers_model and not self._pulling),
             (self.close_button, not active and not self._pulling),
         ):
@@ -158,6 +160,8 @@ class VoiceStrip(Panel):
 
     def _phase_words(self) -> str:
         state = self.state
+        if state.loading:
+            return tr("Loading the speech model…")
         if state.phase is VoicePhase.WRITING and state.source:
             return tr("Writing down {name}…", name=state.source)
         return {
@@ -210,13 +214,21 @@ class VoiceStrip(Panel):
             row.addWidget(part)
         row.addWidget(self.meter, 1)
         row.addWidget(self.time)
-        texts = QVBoxLayout()
+        self._texts = QWidget()
+        texts = QVBoxLayout(self._texts)
+        texts.setContentsMargins(0, 0, 0, 0)
+        texts.setSpacing(2)
         texts.addWidget(self.told)
         texts.addWidget(self.error)
-        row.addLayout(texts, 1)
+        row.addWidget(self._texts, 1)
         for button in (self.done_button, self.discard_button, self.fetch_button, self.close_button):
             row.addWidget(button)
         self._column.addLayout(row)
+
+
+def _words_of(state: VoiceState) -> VoiceState:
+    """What the words depend on: all but the meter and the clock, which change twenty times a second."""
+    return replace(state, level=0.0, seconds=0.0)
 
 
 def _clock_words(seconds: float) -> str:

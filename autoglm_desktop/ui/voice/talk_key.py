@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
 
 _KEYS = {Qt.Key.Key_Space, Qt.Key.Key_Control}
 _LEFT = {QEvent.Type.ApplicationDeactivate, QEvent.Type.WindowDeactivate}
+_DOWN = {QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress}
+_REPEAT_MS = 90
+"""A key that comes down again so soon was never let go: some X servers repeat a held key as release and press."""
 
 
 class HeldKey(QObject):
@@ -18,6 +21,8 @@ class HeldKey(QObject):
         super().__init__(parent)
         self._released = released
         self._held = False
+        self._up = QTimer(self, singleShot=True, interval=_REPEAT_MS)
+        self._up.timeout.connect(self.let_go)
 
     @property
     def held(self) -> bool:
@@ -32,6 +37,7 @@ class HeldKey(QObject):
 
     def let_go(self) -> None:
         """Watch no more and tell it, if they were held."""
+        self._up.stop()
         application = QCoreApplication.instance()
         if self._held and application is not None:
             self._held = False
@@ -39,12 +45,12 @@ class HeldKey(QObject):
             self._released()
 
     def eventFilter(self, _: QObject, event: QEvent) -> bool:
-        if event.type() in _LEFT or _is_release(event):
+        kind = event.type()
+        if kind in _LEFT:
             self.let_go()
+        elif isinstance(event, QKeyEvent) and event.key() in _KEYS:
+            if kind in _DOWN:
+                self._up.stop()
+            elif kind is QEvent.Type.KeyRelease and not event.isAutoRepeat() and not self._up.isActive():
+                self._up.start()
         return False
-
-
-def _is_release(event: QEvent) -> bool:
-    if event.type() is not QEvent.Type.KeyRelease or not isinstance(event, QKeyEvent):
-        return False
-    return event.key() in _KEYS and not event.isAutoRepeat()

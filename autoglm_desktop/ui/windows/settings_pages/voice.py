@@ -53,7 +53,7 @@ class VoicePage(SettingsPage):
         self.input_told = self.told("error")
         self.language = self.choice(LANGUAGES, "voice_language")
         self.row(msg("Language that you speak"), self.language)
-        self.hold = self.check(msg("Hold the button to talk (off: press to begin, press again to end)"), "voice_hold")
+        self.hold = self.check(msg("Hold it to talk (off: press it twice)"), "voice_hold")
         self.row(msg("Microphone button"), self.hold)
         self.hands_free = self.check(msg("Listen all the time and send what is said"), "hands_free")
         self.row(msg("Hands-free"), self.hands_free)
