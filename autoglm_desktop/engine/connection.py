@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from . import log
+from . import environment, log
 from .protocol import ChildEvent, Command, ProtocolError, decode_event, encode_command, read_lines
 
 _LOG = logging.getLogger(__name__)
@@ -128,10 +128,14 @@ def _environment() -> dict[str, str]:
     """The child finds this very package, whatever the working folder is (``-P`` keeps that one out)."""
     root = str(Path(__file__).resolve().parents[2])
     inherited = os.environ.get("PYTHONPATH")
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),
-        "PYTHONIOENCODING": "utf-8:backslashreplace",
-    }
+    return (
+        os.environ
+        | environment.at_start()
+        | {
+            "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),
+            "PYTHONIOENCODING": "utf-8:backslashreplace",
+        }
+    )
 
 
 def _apart_from_the_terminal() -> dict[str, Any]:

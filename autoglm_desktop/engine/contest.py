@@ -6,6 +6,7 @@ Rounds of ours and of the peers alternate, so that what else the machine does hi
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from typing import Any, Self
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.precision import Tier
+
+from . import environment
 
 OURS = "ours"
 CLOSE_S = 30.0
@@ -63,7 +66,12 @@ class Worker:
         command += [entry.name, str(entry.model), "--tier", entry.tier.value, "--threads", str(threads)]
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8"
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                encoding="utf-8",
+                env=os.environ | environment.at_start(),
             )
         self.loaded: Figures = {}
 
