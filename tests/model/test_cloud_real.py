@@ -62,7 +62,7 @@ def serving(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     )
     assert process.stderr is not None
     try:
-        lines = []
+        lines: list[str] = []
         while not (found := re.search(r"Server running on (\S+)", lines[-1] if lines else "")):
             lines.append(process.stderr.readline())
             assert lines[-1], lines
