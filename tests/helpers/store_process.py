@@ -1,6 +1,7 @@
 """A process that uses a store of its own accord, for tests that kill it or run it beside another.
 
 ``stream PATH``: sends a prompt, streams an answer, prints what it has stored, then waits to be killed.
+``read PATH``: sends a prompt with an image, prints the conversation's id while the image is read, then waits.
 ``write PATH NAME COUNT``: adds COUNT messages to a conversation named NAME.
 ``open PATH``: opens the store and prints how many notices there were.
 """
@@ -15,9 +16,10 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.events import AssistantEvent, NodeDelta
 from autoglm_desktop.core.messages import Role
 from autoglm_desktop.core.settings import Settings
-from autoglm_desktop.engine.scripted import Hold, Reply, ScriptedEngine
+from autoglm_desktop.engine.scripted import Hold, Reply, ScriptedEngine, Senses
 from autoglm_desktop.store.store import Store
 from tests.helpers.assistants import Installed
+from tests.helpers.images import picture
 from tests.helpers.trees import node, stored
 
 PROMPT = "写一首诗 about the sea"
@@ -43,6 +45,17 @@ def stream(path: Path) -> None:
     threading.Event().wait()
 
 
+def read(path: Path) -> None:
+    hold = Hold()
+    engine = ScriptedEngine([Reply(REPLY)], senses=Senses(hold=hold))
+    assistant = Assistant(engine, Store(path), Installed(), Settings())
+    image = assistant.take_in_image(picture(), name="shot.png")
+    answer = assistant.send(assistant.new_conversation().id, PROMPT, images=[image])
+    assert hold.reached.wait(10)
+    print(answer.conversation_id, flush=True)
+    threading.Event().wait()
+
+
 def write(path: Path, name: str, count: int) -> None:
     store = Store(path)
     conversation, nodes = stored(store, ["begin"], name)
@@ -58,6 +71,8 @@ def main() -> None:
     command, path, *rest = sys.argv[1:]
     if command == "stream":
         stream(Path(path))
+    elif command == "read":
+        read(Path(path))
     elif command == "write":
         write(Path(path), rest[0], int(rest[1]))
     else:

@@ -15,10 +15,11 @@ from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineState, EngineStatus, FinishReason, Phase, PhaseChanged
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.limits import MAX_IMAGES_PER_MESSAGE
-from autoglm_desktop.core.messages import ImagePart, Role, TextPart
+from autoglm_desktop.core.messages import ImagePart, Role, Sampling, TextPart
 from autoglm_desktop.core.perception import ImageReading, LookRequest, Modality, ModalityStatus
 from autoglm_desktop.engine.scripted import Reply, ScriptedEngine, Senses
 from tests.helpers.assistants import Heard, Installed, assistant_over
+from tests.helpers.energy_services import Clock, service_at
 from tests.helpers.images import picture, reading
 from tests.helpers.manual_engine import ManualEngine, ManualPerception
 
@@ -376,3 +377,40 @@ def test_the_scripted_engine_reads_and_answers_and_reuses_the_block(tmp_path: Pa
         assert usage.cached_tokens >= one.prompt_tokens - 1
         assert len(engine.perceptions) == 1
         assert assistant.path(chat)[0].role is Role.USER
+
+
+def test_above_65_degrees_an_answer_is_reused_for_the_same_image_alone(tmp_path: Path) -> None:
+    engine, energy = ManualEngine(), service_at(Clock())
+    with assistant_over(engine, tmp_path / "db", energy=energy) as (assistant, _):
+        energy.set_temperature(70.0)
+        answers = []
+        for seed in (1, 2, 1):
+            chat = assistant.new_conversation().id
+            turns, looks = len(engine.turns), len(engine.perceptions)
+            part = assistant.take_in_image(picture(seed), name="x.png")
+            node = assistant.send(chat, "What?", images=[part], sampling=Sampling(temperature=0.0, seed=1))
+            if len(engine.perceptions) > looks:
+                engine.perceptions[-1].read(reading(f"number {seed}"))
+            if len(engine.turns) > turns:
+                engine.last.say(f"It is {seed}.")
+                engine.last.finish()
+            answers.append(assistant.node(node.id))
+        assert [answer.text for answer in answers] == ["It is 1.", "It is 2.", "It is 1."]
+        assert [answer.from_cache for answer in answers] == [False, False, True]
+
+
+def test_the_oldest_can_be_left_out_with_their_images(desk: Desk) -> None:
+    for seed in range(4):
+        desk.assistant.send(desk.chat, f"prompt {seed}", images=[desk.image(seed)])
+        desk.look.read(reading(f"words {seed} " * 20))
+        desk.engine.last.say("a")
+        desk.engine.last.finish()
+    answer = desk.assistant.send(desk.chat, "the last one", drop_oldest=True)
+    full = msg("{prompt_tokens} {room_tokens} {context_tokens}", prompt_tokens=900, room_tokens=0, context_tokens=500)
+    desk.engine.last.fail(ErrorReport(ErrorCode.CONTEXT_FULL, full, msg("Shorten.")))
+    kept = " ".join(message.text for message in desk.engine.last.request.messages)
+    assert "words 0" not in kept
+    assert "words 3" in kept
+    assert "the last one" in kept
+    desk.engine.last.finish()
+    assert desk.assistant.node(answer.id).dropped_messages >= 2

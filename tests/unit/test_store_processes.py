@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 from autoglm_desktop.core.conversation import NodeState
+from autoglm_desktop.core.messages import ImagePart
+from autoglm_desktop.store.attachments import Attachments
 from autoglm_desktop.store.store import Store
+from tests.helpers.assistants import assistant_over
+from tests.helpers.manual_engine import ManualEngine
 from tests.helpers.store_process import PROMPT, REPLY
 from tests.helpers.trees import texts_of
 
@@ -52,6 +58,26 @@ def test_killed_in_mid_answer_the_prompt_and_the_partial_answer_are_there(tmp_pa
         assert (answer.text, answer.state) == (arrived, NodeState.INTERRUPTED)
         assert len(store.search("写一首诗")) == 1
         assert len(store.search("sea is")) == 1
+
+
+def test_killed_while_an_image_is_read_prompt_and_image_are_there_and_the_temporary_copy_goes(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.sqlite"
+    with _start("read", str(path)) as process:
+        assert process.stdout is not None
+        conversation_id = process.stdout.readline().strip()
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(_TIMEOUT_S) == -signal.SIGKILL
+    (left,) = (tmp_path / "private").iterdir()
+    hour_ago_s = time.time() - 3600
+    os.utime(left, (hour_ago_s, hour_ago_s))
+    with assistant_over(ManualEngine(), path) as (assistant, _):
+        assert not left.exists()
+        prompt, answer = assistant.path(conversation_id)
+        assert (prompt.text, answer.state) == (PROMPT, NodeState.INTERRUPTED)
+        part = prompt.parts[0]
+        assert isinstance(part, ImagePart)
+        data = assistant.image_path(part.sha256).read_bytes()
+        assert Attachments.hash_of(data) == part.sha256
 
 
 def test_two_processes_write_to_one_file_and_both_are_complete(tmp_path: Path) -> None:
