@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage
+from PySide6.QtCore import QMimeData, QPoint, Qt
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.core.conversation import NodeState
@@ -365,3 +365,40 @@ def test_the_state_after_a_new_start_shows_the_same(qtbot: QtBot, qapp: QApplica
         qtbot.waitUntil(lambda: only.picture is not None and not only.picture.isNull())
         assert button(prompt_row(again), "What the assistant read").isVisible()
         settle(qtbot, again.shell.window.transcript)
+
+
+def test_several_files_are_chosen_in_the_dialog(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    for name, color in zip("ab", COLORS, strict=False):
+        picture(tmp_path / f"{name}.png", color=color)
+    with open_window(qapp, tmp_path / "data") as opened:
+        QTest.keyClick(opened.shell.window, Qt.Key.Key_U, CONTROL)
+        dialog = opened.shell.window.findChild(QFileDialog)
+        assert dialog is not None
+        assert "*.webp" in dialog.nameFilters()[0]
+        dialog.setDirectory(str(tmp_path))
+        field = dialog.findChild(QLineEdit, "fileNameEdit")
+        assert field is not None
+        field.setText('"a.png" "b.png"')
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        wait_taken_in(qtbot, opened)
+        assert [image.name for image in desk(opened).draft.images] == ["a.png", "b.png"]
+        QTest.mouseClick(composer(opened).attach, Qt.MouseButton.LeftButton)
+        again = opened.shell.window.findChildren(QFileDialog)[-1]
+        QTest.keyClick(again, Qt.Key.Key_Escape)
+        assert len(desk(opened).draft.images) == 2
+
+
+def test_no_focus_is_lost_to_a_drop_and_the_veil_comes_and_goes(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path / "data") as opened:
+        window, veil = opened.shell.window, opened.shell.desk.images.drops.veil
+        data = files([picture(tmp_path / "a.png")])
+        enter = QDragEnterEvent(
+            QPoint(400, 300), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        )
+        QApplication.sendEvent(composer(opened).edit.viewport(), enter)
+        assert veil.isVisible()
+        QApplication.sendEvent(window, QDragLeaveEvent())
+        assert not veil.isVisible()
+        assert composer(opened).edit.hasFocus()

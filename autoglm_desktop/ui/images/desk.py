@@ -116,7 +116,7 @@ class ImageDesk(QObject):
         self._show()
 
     def forget(self, conversation_id: str) -> None:
-        """A conversation was deleted; its draft may come back with it, without the images on their way."""
+        """A conversation was deleted, and its draft with it."""
         self._drafts.pop(conversation_id, None)
 
     # Taking in
