@@ -8,6 +8,7 @@ from autoglm_desktop.models.library import ModelLibrary
 
 QWEN = "qwen2.5-coder-0.5b-instruct"
 SMOLLM = "smollm2-135m-instruct"
+WHISPER = "faster-whisper-base"
 
 
 def real_model(shared_data_dir: Path, model_id: str) -> Path:

@@ -26,6 +26,7 @@ Samples: TypeAlias = NDArray[np.float32]
 
 BLOCK_S = 120
 """Of a recording, heard at a time; the rest after the last pause is kept for the next block."""
+BEAMS = 5
 _PAUSE_S = 0.5
 _TEMPERATURES = (0.0, 0.2, 0.4)
 """Tried one after the other while the text repeats itself or is improbable. Higher ones invent."""
@@ -60,13 +61,14 @@ class SpeechReader:
                 msg("Fetch it: autoglm-desktop models pull {model}", model=folder.name),
             )
         import ctranslate2
-        from faster_whisper import WhisperModel
         from opencc import OpenCC
+
+        from .whisper import OnePassWhisper
 
         on_progress(0.5)
         ctranslate2.set_random_seed(0)
         try:
-            model = WhisperModel(
+            model = OnePassWhisper(
                 str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
         except (RuntimeError, ValueError, OSError) as error:
@@ -127,27 +129,27 @@ class SpeechReader:
         self, samples: Samples, begin_s: float, language: str | None, check: Check
     ) -> Iterator[tuple[SpeechSegment, str]]:
         """Segments of a block with their language."""
+        from faster_whisper.transcribe import restore_speech_timestamps
         from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
 
         check()
         speech = get_speech_timestamps(samples, VadOptions(min_silence_duration_ms=600, speech_pad_ms=300))
         if not speech:
             return
+        voiced = np.concatenate(collect_chunks(samples, speech)[0])
         check()
         if language is None:
-            voiced = np.concatenate(collect_chunks(samples, speech)[0])
-            language = _likely(self._model.detect_language(voiced)[2])
+            language = _likely(self._model.likely_languages(voiced))
             check()
         segments, _ = self._model.transcribe(
-            samples,
+            voiced,
             language=language,
-            vad_filter=True,
-            vad_parameters=VadOptions(min_silence_duration_ms=600, speech_pad_ms=300),
+            beam_size=BEAMS,
             temperature=_TEMPERATURES,
             condition_on_previous_text=False,
             no_speech_threshold=_NO_SPEECH,
         )
-        for segment in segments:
+        for segment in restore_speech_timestamps(segments, speech, RATE_HZ):
             check()
             if text := _credible(segment):
                 yield SpeechSegment(begin_s + segment.start, begin_s + segment.end, text), language

@@ -1,0 +1,146 @@
+"""Recordings on their way to the recogniser: any rate comes out as 16 kHz, what cannot be heard is refused."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.limits import MAX_AUDIO_S
+from autoglm_desktop.engine.runtime.sound import RATE_HZ, blocks, probe
+from tests.helpers.audio_files import write_wav
+
+
+def _tone(seconds: float, rate_hz: int, hertz: float = 440.0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate_hz)) / rate_hz)
+
+
+def _all(path: Path, length: int = RATE_HZ) -> list[np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    return list(blocks(path, length, lambda: None))
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(16_000, 1), (44_100, 2), (48_000, 2), (8_000, 1)])
+def test_every_rate_and_channel_comes_out_as_16_khz(tmp_path: Path, rate_hz: int, channels: int) -> None:
+    path = write_wav(tmp_path / "tone.wav", _tone(2.5, rate_hz), rate_hz=rate_hz, channels=channels)
+    probe(path)
+    found = _all(path)
+    assert [len(block) for block in found[:-1]] == [RATE_HZ, RATE_HZ]
+    samples = np.concatenate(found)
+    assert len(samples) == pytest.approx(2.5 * RATE_HZ, abs=64)
+    spectrum = np.abs(np.fft.rfft(samples))
+    assert spectrum.argmax() * RATE_HZ / len(samples) == pytest.approx(440.0, abs=1.0)
+    assert np.abs(samples).max() == pytest.approx(0.5, abs=0.05)
+
+
+def test_blocks_join_to_the_same_samples_whatever_their_length(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "tone.wav", _tone(1.3, RATE_HZ))
+    whole = np.concatenate(_all(path, 1 << 30))
+    for length in (999, 4096, RATE_HZ):
+        assert np.array_equal(np.concatenate(_all(path, length)), whole)
+
+
+def test_decoding_can_be_stopped(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "long.wav", np.zeros(120 * RATE_HZ))
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(blocks(path, 300 * RATE_HZ, check))
+
+
+def test_a_recording_that_was_cut_short_gives_what_is_there(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "tone.wav", _tone(4.0, RATE_HZ))
+    path.write_bytes(path.read_bytes()[: 44 + 2 * RATE_HZ * 2])
+    assert sum(map(len, _all(path))) == pytest.approx(2 * RATE_HZ, abs=RATE_HZ // 10)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"this is a text and no recording at all " * 40, "not a recording"),
+        (b"RIFF\x24\x00\x00\x00WAVE", "not a recording"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(400), "sound"),
+        (bytes(5000), "not a recording"),
+    ],
+    ids=["empty", "text", "only a head", "a picture", "zeros"],
+)
+def test_what_is_no_recording_is_refused_in_a_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "speech.wav"
+    path.write_bytes(content)
+
+    def take() -> None:
+        probe(path)
+        _all(path)
+
+    with pytest.raises(AppError) as caught:
+        take()
+    report = caught.value.report
+    assert report.code is ErrorCode.BAD_INPUT
+    assert words in str(report.cause)
+    assert "speech.wav" in str(report.cause)
+    assert str(report.next_step)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere.wav", tmp_path):
+        with pytest.raises(AppError) as caught:
+            probe(path)
+        assert caught.value.report.code is ErrorCode.BAD_INPUT
+
+
+def test_a_film_without_sound_is_refused(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(AppError, match=r"no sound in film\.mp4"):
+        probe(path)
+
+
+def _silence_of(path: Path, seconds: float, told_s: float | None = None) -> Path:
+    """8 kHz, 8 bits: 3 hours are 86 MB, as a sparse file. `told_s`: what the head says."""
+    size = int(seconds * 8000)
+    told = int((told_s or seconds) * 8000)
+    head = b"RIFF" + struct.pack("<I", 36 + told) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 7, 1, 8000, 8000, 1, 8)
+    with path.open("wb") as file:
+        file.write(head + b"data" + struct.pack("<I", told))
+        file.truncate(44 + size)
+    return path
+
+
+def test_three_hours_are_refused_by_their_length_before_decoding(tmp_path: Path) -> None:
+    path = _silence_of(tmp_path / "night.wav", 3 * 3600)
+    with pytest.raises(AppError, match="too long: up to 2 hours"):
+        probe(path)
+    probe(_silence_of(tmp_path / "evening.wav", MAX_AUDIO_S - 1))
+
+
+def test_a_head_that_tells_less_than_there_is_does_not_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoglm_desktop.engine.runtime.sound.MAX_AUDIO_S", 5.0)
+    path = tmp_path / "stream.mp3"
+    import av
+
+    with av.open(str(path), "w", format="adts") as container:  # a stream that has no length in its head
+        stream = container.add_stream("aac", rate=16_000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000 * 8), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        for packet in stream.encode(frame):
+            container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    with pytest.raises(AppError, match="too long"):
+        list(blocks(path, RATE_HZ, lambda: None))
