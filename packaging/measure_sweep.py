@@ -16,10 +16,10 @@ from pathlib import Path
 
 from autoglm_desktop.cli.main import main as command_line
 
-SCENARIOS = ("commute", "hot-car", "night-standby", "winter-street")
+SCENARIOS = ("night-standby", "winter-street")
 POLICIES = ("guide", "steady", "last-until", "fixed-fp16", "fixed-int4")
 AMBIENTS_C = (0, 10, 20, 28, 36)
-SCALES = (0.5, 1.5)
+SCALES = (0.5, 1.0)
 PER_SEED = len(SCENARIOS) * len(POLICIES) * len(AMBIENTS_C) * len(SCALES)
 RESULTS = ("sweep.json", "sweep.csv")
 

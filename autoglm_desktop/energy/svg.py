@@ -120,7 +120,7 @@ class Plot:
         px, bottom = self.at(x, self.y.low)
         self._marks.append(
             f'<line class="goal" x1="{px:.1f}" x2="{px:.1f}" y1="{TOP:.1f}" y2="{bottom:.1f}"/>'
-            f'<text class="goal-name" x="{px - 4.0:.1f}" y="{TOP + 10.0:.1f}" text-anchor="end">{escape(name)}</text>'
+            f'<text class="goal-name" x="{px - 4.0:.1f}" y="{TOP - 4.0:.1f}" text-anchor="end">{escape(name)}</text>'
         )
 
     def entry(self, name: str, css: str) -> None:

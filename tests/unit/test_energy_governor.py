@@ -89,6 +89,17 @@ def test_steady_waits_a_minute_and_for_the_end_of_the_turn() -> None:
     assert not any(d.at_once for d in decisions)
 
 
+def test_a_plug_that_holds_for_a_moment_changes_nothing_unless_it_is_the_first_change() -> None:
+    course = [at(0.80, 0.0), at(0.60, 100.0)]
+    moment = [at(0.60, 500.0, charging=True), at(0.60, 540.0, charging=True), at(0.60, 545.0)]
+    assert [d.tier for d in follow(Policy.STEADY, [*course, *moment])][1:] == [Tier.INT8] * 4
+    lasting = [at(0.60, 500.0, charging=True), at(0.60, 559.0, charging=True), at(0.60, 560.0, charging=True)]
+    decisions = follow(Policy.STEADY, [*course, *lasting])
+    assert [d.tier for d in decisions][2:] == [Tier.INT8, Tier.INT8, Tier.FP16]
+    assert "follows in 1 s" in decisions[3].reasons[0].english()
+    assert follow(Policy.STEADY, [at(0.60, 0.0), at(0.60, 5.0, charging=True)])[-1].tier is Tier.FP16
+
+
 def test_a_clock_that_jumps_back_does_not_hold_a_tier_forever() -> None:
     decisions = follow(Policy.STEADY, [at(0.8, 1e6), at(0.6, 1e6 + 100), at(0.2, 5.0)])
     assert decisions[-1].tier is Tier.INT4
@@ -194,6 +205,15 @@ def test_last_until_plans_every_five_minutes() -> None:
     assert [d.tier for d in decisions] == [Tier.FP16, Tier.FP16, Tier.INT8]
     sooner = follow(Policy.LAST_UNTIL, [at(1.0, 0.0, **plan), at(0.7, 9.0, **{**plan, "goal": Goal(20_000.0, 0.1)})])
     assert sooner[-1].tier is Tier.INT4
+
+
+def test_last_until_takes_a_better_tier_only_with_room_to_spare() -> None:
+    """At 2.6 W INT8's 2.5 W fit, which is enough to keep it and not enough to climb to it."""
+    battery = 0.10 + 2.6 * (4.0 - 0.1) / 18.0
+    now = {"goal": GOAL, "pack_wh": 18.0, "forecasts": COSTS}
+    for planned, tier in ((Tier.INT8, Tier.INT8), (Tier.FP16, Tier.INT8), (Tier.INT4, Tier.INT4)):
+        memory = Memory(tier=planned, charging=False, planned=planned, planned_s=0.0, planned_for=GOAL)
+        assert decide(Policy.LAST_UNTIL, at(battery, 360.0, **now), memory)[0].tier is tier
 
 
 def test_last_until_falls_back_on_steady_without_a_goal_or_after_it() -> None:

@@ -22,7 +22,16 @@ from autoglm_desktop.energy.live import LivePhone
 from autoglm_desktop.energy.phone import Down, Phone, start, step
 from autoglm_desktop.energy.profile import load_profile
 from autoglm_desktop.energy.throttle import ThermalStatus
-from autoglm_desktop.energy.workload import Backlog, Conditions, Costs, Work, WorkTracker, finish, next_load
+from autoglm_desktop.energy.workload import (
+    Backlog,
+    Conditions,
+    Costs,
+    Work,
+    WorkTracker,
+    finish,
+    next_load,
+    next_stage,
+)
 
 GUIDE = load_profile("guide-phone")
 IPHONE = load_profile("iphone-17-pro")
@@ -207,3 +216,24 @@ def test_work_may_come_from_any_thread() -> None:
         shown = live.tick(tenth / 10.0)
     assert shown.decoded_tok == pytest.approx(800.0)
     assert shown.backlog.is_empty
+
+
+def test_a_stage_lasts_until_its_work_is_done_at_the_granted_watts() -> None:
+    """Steps as long as `next_stage` says empty the backlog stage by stage, however little is granted."""
+    costs = Costs.of(GUIDE)
+    work = Work(Tier.INT8, 40.0, 300.0, images=2.0, speech_s=3.0, loads_weights=1, radio_s=1.0)
+    for granted_w in (float("inf"), 1.0):
+        backlog, phone, seen = Backlog().add(work, GUIDE), Phone(GUIDE), 0
+        state = start(phone, 0.8)._replace(granted_w=granted_w, poll_left_s=60.0)
+        while not backlog.is_empty:
+            load, seconds = next_stage(backlog, costs, Conditions(), state.granted_w)
+            state, flows = step(phone, state, load, min(seconds, 60.0))
+            state = state._replace(granted_w=granted_w, poll_left_s=60.0)
+            backlog, seen = finish(backlog, costs, load, flows), seen + 1
+            assert seen < 20
+        cool_s = (
+            12.0 / 2.3 + 300.0 / costs.prefill.per_s + 2.0 / costs.image.per_s + 40.0 / costs.decode[Tier.INT8].per_s
+        )
+        assert state.time_s == pytest.approx(cool_s) if granted_w > 10.0 else state.time_s > 1.5 * cool_s
+    assert next_stage(Backlog(), costs, Conditions(), 1.0)[1] == float("inf")
+    assert next_stage(Backlog(int4_tok=1.0), costs, Conditions(), 0.0)[1] == float("inf")

@@ -252,3 +252,12 @@ def test_ten_hours_take_less_than_a_hundred_thousandth() -> None:
             state, _ = step(phone, state, load, 1.0)
         best = max(best, len(loads) / (time.process_time() - begin))
     assert best >= 100_000.0
+
+
+def test_a_phone_that_is_asleep_draws_its_standby() -> None:
+    phone = Phone(IPHONE)
+    _, awake = step(phone, start(phone, 0.5), Load(), 7.0)
+    _, asleep = step(phone, start(phone, 0.5), Load(asleep=True), 7.0)
+    assert awake.used_w == pytest.approx(IPHONE.power.idle_w)
+    assert asleep.used_w == pytest.approx(IPHONE.power.standby_w)
+    assert asleep.used_w < 0.2 * awake.used_w

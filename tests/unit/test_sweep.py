@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.sweep import Grid, execute, missing, points, read_grid
 from autoglm_desktop.energy.sweep_store import RUNS, SweepStore
+from tests.helpers.display import until
 from tests.helpers.scripts import ROOT
 
 SMALL = """
@@ -155,3 +157,23 @@ def test_joblib_and_dask_give_the_same_bytes() -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "identical"
+
+
+def test_ctrl_c_ends_with_130_and_what_was_computed_is_kept(tmp_path: Path) -> None:
+    file = _grid(
+        tmp_path, f'scenarios = ["winter-street"]\nseeds = {list(range(40))}\npolicies = ["guide", "steady"]\n'
+    )
+    folder = tmp_path / "out"
+    command = [sys.executable, "-m", "autoglm_desktop", "simulate", "sweep", str(file), "--jobs", "2", "--report"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    log = (tmp_path / "log").open("wb")
+    with (
+        log,
+        subprocess.Popen([*command, str(folder), "--data-dir", str(tmp_path)], stderr=log, env=environment) as run,
+    ):
+        assert until(lambda: (folder / RUNS).is_file() or run.poll() is not None, timeout_s=120.0)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60.0) == 130
+    assert 0 < len(SweepStore(folder).known()) < 80
+    assert not (folder / "sweep.json").exists()
+    assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
