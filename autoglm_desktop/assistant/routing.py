@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
-from autoglm_desktop.core.events import EngineStatus, Failed, Finished, FinishReason, TextDelta, TurnEvent
+from autoglm_desktop.core.events import (
+    EngineStatus,
+    Failed,
+    Finished,
+    FinishReason,
+    Phase,
+    PhaseChanged,
+    TextDelta,
+    TurnEvent,
+)
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.messages import ImagePart, Message, ModelRef, Role, TurnRequest
 from autoglm_desktop.core.perception import LookRequest, Modality, TranscribeRequest
@@ -248,6 +257,8 @@ class RoutingEngine:
 
     def _from_cloud(self, flight: _Flight, endpoint: Endpoint, reason: Text, event: TurnEvent) -> None:
         """An event of the endpoint; called on the cloud engine's thread."""
+        if isinstance(event, PhaseChanged) and event.phase is Phase.ASKING_CLOUD:
+            flight.sent_s = self._clock()  # the radio is not charged for unlocking a keyring
         if isinstance(event, TextDelta):
             flight.said += event.text
         if isinstance(event, Finished | Failed):

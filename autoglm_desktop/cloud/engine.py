@@ -70,7 +70,7 @@ class _Turn:
     sent_s: float = field(default_factory=time.perf_counter)
     first_s: float | None = None
     last_s: float = 0.0
-    phase: Phase = Phase.ASKING_CLOUD
+    phase: Phase = Phase.QUEUED
     deltas: int = 0
     reasoning_deltas: int = 0
     finish: FinishReason | None = None
@@ -228,7 +228,7 @@ class CloudEngine:
     async def _answer(self, turn: _Turn) -> Finished:
         import httpx
 
-        turn.emit(PhaseChanged(turn.request.turn_id, Phase.ASKING_CLOUD))
+        turn.emit(PhaseChanged(turn.request.turn_id, Phase.QUEUED))
         limits = self._limits
         key = await asyncio.to_thread(self._key, self.endpoint.url) or ""
         try:
@@ -248,9 +248,10 @@ class CloudEngine:
         if key:
             require_sendable(key)
             headers["Authorization"] = f"Bearer {key}"
+        url, client = f"{self.endpoint.url}/chat/completions", self._http()
         turn.sent_s = time.perf_counter()
-        url = f"{self.endpoint.url}/chat/completions"
-        async with self._http().stream("POST", url, json=body, headers=headers) as response:
+        turn.enter(Phase.ASKING_CLOUD)
+        async with client.stream("POST", url, json=body, headers=headers) as response:
             if response.status_code != 200:
                 said = await _beginning(response.aiter_raw())
                 raise failures.of_status(self.endpoint, response.status_code, response.headers, said)

@@ -65,7 +65,7 @@ def test_an_answer_streams_with_reasoning_phases_and_the_endpoints_figures(serve
     assert turns.text == "From far away."
     assert "".join(e.text for e in turns.events if isinstance(e, ReasoningDelta)) == "Let me see."
     phases = [e.phase for e in turns.events if isinstance(e, PhaseChanged)]
-    assert phases == [Phase.ASKING_CLOUD, Phase.THINKING, Phase.GENERATING]
+    assert phases == [Phase.QUEUED, Phase.ASKING_CLOUD, Phase.THINKING, Phase.GENERATING]
     assert isinstance(last, Finished)
     assert last.reason is FinishReason.STOP
     usage = last.usage

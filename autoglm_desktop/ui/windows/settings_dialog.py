@@ -59,7 +59,7 @@ class SettingsDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumSize(620, 560)
+        self.setMinimumSize(760, 600)  # all tabs side by side
         self.settings = settings
         self._loading = True
         self._words: list[tuple[Callable[[str], None], Text]] = []

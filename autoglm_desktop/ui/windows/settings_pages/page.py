@@ -116,8 +116,14 @@ class SettingsPage(Panel):
         self.form.addRow(name, line)
 
     def wide(self, widget: QWidget) -> None:
-        """A line without a name."""
-        self.form.addRow("", widget)
+        """A line without a name. A button keeps its own width."""
+        if not isinstance(widget, QPushButton):
+            self.form.addRow("", widget)
+            return
+        line = QHBoxLayout()
+        line.addWidget(widget)
+        line.addStretch()
+        self.form.addRow("", line)
 
     def note(self, text: Text) -> QLabel:
         """Quiet words under a control."""
