@@ -11,6 +11,7 @@ from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime.decoder import PREFILL_CHUNK_TOKENS, Decoder
 from autoglm_desktop.engine.runtime.kv import KvCache
 from autoglm_desktop.engine.runtime.quality import Quality, compare, quality_sequences
+from autoglm_desktop.engine.runtime.sampling import likeliest
 
 from .contestant import Round
 
@@ -72,4 +73,4 @@ class Ours:
         """The likeliest token after `tokens`."""
         for start in range(0, len(tokens), PREFILL_CHUNK_TOKENS):
             logits = self._decoder.forward(tokens[start : start + PREFILL_CHUNK_TOKENS], cache)
-        return int(logits.argmax())
+        return likeliest(logits)
