@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,12 +17,14 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.core.messages import ModelRef
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.core.settings import SPEECH_MODEL_ID
 from autoglm_desktop.energy.quality_figures import save_figures
+from autoglm_desktop.engine.cold_start import compare
 from autoglm_desktop.engine.contest import OURS, Contest, Entry, Figures, Plan, ratios
 from autoglm_desktop.engine.cores import physical_cores
 from autoglm_desktop.models.library import ModelLibrary
 
-from .context import begin
+from .context import Context, begin
 from .machine import describe_machine
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption, ModelOption
 from .output import print_json, print_table, print_text, tell
@@ -79,6 +81,7 @@ def bench(
     with ExitStack() as closing:
         field = Field(library, ref, closing)
         report = run(contest, field, tiers, peers)
+    report = replace(report, modalities=_modalities(context, ref, tiers, rounds))
     keep(context.paths.data_dir, report)
     if as_json:
         print_json(rounded(report))
@@ -92,6 +95,17 @@ def keep(data_dir: Path, report: Report) -> None:
         save_figures(data_dir, report.model, rounded(report))
     except OSError as error:
         tell(tr("The figures could not be kept: {reason}", reason=str(error)))
+
+
+def _modalities(context: Context, ref: ModelRef, tiers: tuple[Tier, ...], rounds: int) -> dict[str, Any] | None:
+    try:
+        speech = context.library().ref(SPEECH_MODEL_ID)
+    except AppError as error:
+        tell(tr("What images and speech cost is not measured:"), error.report.line())
+        return None
+    tell(tr("Measuring a start with text alone, and with images and speech…"))
+    tier = Tier.INT8 if Tier.INT8 in tiers else tiers[0]
+    return compare(context.engine, ref, tier, speech.folder, min(rounds, 2))
 
 
 def require(peer: Peer) -> None:
@@ -155,6 +169,8 @@ class Report:
     tiers: dict[str, Figures]
     switch: dict[str, Figures]
     peers: dict[str, dict[str, Figures]]
+    modalities: dict[str, Any] | None = None
+    """A start with text alone and with everything; None without the model that writes down speech."""
 
     def ratio(self) -> dict[str, dict[str, Figures]]:
         return {
@@ -188,6 +204,7 @@ def rounded(report: Report) -> dict[str, object]:
             peer: {t: {name: round(value, 3) for name, value in f.items()} for t, f in found.items()}
             for peer, found in report.ratio().items()
         },
+        "modalities": report.modalities,
     }
 
 
@@ -226,3 +243,27 @@ def show(report: Report) -> None:
                 tokens=int(figures["kv_kept"]),
             )
         )
+    if report.modalities is not None:
+        _show_modalities(report.modalities)
+
+
+def _show_modalities(found: dict[str, Any]) -> None:
+    ratio, guide = found["ratio"], found["guide"]
+    print_text(
+        tr(
+            "a start with text alone: {rss} MB, {seconds} s; with images and speech: {all_rss} MB, {all_seconds} s",
+            rss=found["text_only"]["rss_mb"],
+            seconds=found["text_only"]["start_s"],
+            all_rss=found["everything"]["rss_mb"],
+            all_seconds=found["everything"]["start_s"],
+        )
+    )
+    print_text(
+        tr(
+            "text alone of all: memory {memory:.0%}, time {time:.0%} (guide: {guide_memory:.0%}, {guide_time:.0%})",
+            memory=ratio["memory"],
+            time=ratio["time"],
+            guide_memory=guide["memory"],
+            guide_time=guide["time"],
+        )
+    )

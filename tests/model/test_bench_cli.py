@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command_line import run
-from tests.helpers.real_models import SMOLLM, real_model
+from tests.helpers.real_models import SMOLLM, WHISPER, real_model
 
 pytestmark = pytest.mark.model
 
@@ -17,6 +17,7 @@ SPEED = {"prefill_tok_s", "decode_tok_s", "ttft_cold_s", "ttft_warm_s", "load_s"
 @pytest.mark.timeout(540)
 def test_every_tier_and_a_peer_in_one_run(shared_data_dir: Path) -> None:
     real_model(shared_data_dir, SMOLLM)
+    real_model(shared_data_dir, WHISPER)
     done = run(
         shared_data_dir,
         *("bench", "--model", SMOLLM, "--tier", "int4", "--tier", "int8", "--peer", "llama.cpp", "--json"),
@@ -25,7 +26,7 @@ def test_every_tier_and_a_peer_in_one_run(shared_data_dir: Path) -> None:
     )
     assert done.status == 0, done.err
     found = done.json
-    assert set(found) == {"machine", "model", "tiers", "switch", "peers", "ratio"}
+    assert set(found) == {"machine", "model", "tiers", "switch", "peers", "ratio", "modalities"}
     assert found["model"] == SMOLLM
     assert found["machine"]["threads"] >= 1
     assert set(found["tiers"]) == {"int4", "int8"}
@@ -42,6 +43,15 @@ def test_every_tier_and_a_peer_in_one_run(shared_data_dir: Path) -> None:
         ours, theirs = found["tiers"][tier], found["peers"]["llama.cpp"][tier]
         assert set(theirs) == SPEED
         assert ratio["decode_tok_s"] == pytest.approx(ours["decode_tok_s"] / theirs["decode_tok_s"], rel=0.02)
+    starts = found["modalities"]
+    text, everything = starts["text_only"], starts["everything"]
+    assert (starts["tier"], set(text)) == ("int8", {"rss_mb", "start_s"})
+    assert everything["vision"]["mb"] > 20
+    assert everything["speech"]["mb"] > 20
+    assert everything["rss_mb"] > text["rss_mb"]
+    assert starts["ratio"]["memory"] == pytest.approx(text["rss_mb"] / everything["rss_mb"], abs=0.01)
+    assert 0 < starts["ratio"]["time"] < 1
+    assert starts["guide"] == {"memory": 0.133, "time": 0.171}
 
 
 def test_a_peer_that_cannot_load_is_named(shared_data_dir: Path, tmp_path: Path) -> None:

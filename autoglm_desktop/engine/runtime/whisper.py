@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from faster_whisper import WhisperModel
 from numpy.typing import NDArray
+from tqdm import tqdm
+
+tqdm.monitor_interval = 0  # the package counts its progress with it; its watching thread would never end
 
 
 class OnePassWhisper(WhisperModel):  # type: ignore[misc]  # the package has no types
