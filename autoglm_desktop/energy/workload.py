@@ -44,8 +44,7 @@ class Work:
 def refuse_impossible(work: Work) -> None:
     """Raises ValueError for counts that are negative, infinite or NaN."""
     counts = (work.decoded_tok, work.prefilled_tok, work.images, work.speech_s, work.loads_weights, work.radio_s)
-    counts = (*counts, work.loads_gb)
-    if not all(0.0 <= count < float("inf") for count in counts):
+    if not all(0.0 <= count < float("inf") for count in (*counts, work.loads_gb)):
         raise ValueError(f"work cannot be negative or without end: {work}")
 
 
