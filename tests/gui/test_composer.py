@@ -105,6 +105,24 @@ def test_the_field_grows_to_eight_lines(qtbot: QtBot, composer: Composer) -> Non
     assert composer.edit.height() == one
 
 
+def test_a_growing_text_never_swings_between_two_heights(qtbot: QtBot, composer: Composer) -> None:
+    """The scroll bar once came and went without end at some texts, and the window stood still for seconds."""
+    heights: list[int] = []
+    composer.edit.document().documentLayout().documentSizeChanged.connect(lambda _: heights.append(1))
+    for width in range(400, 720, 40):
+        composer.resize(width, 120)
+        composer.set_text("")
+        for _ in range(120):
+            composer.edit.insertPlainText("There were many people. ")
+            heights.clear()
+            QApplication.processEvents()
+            assert len(heights) < 5
+    bar = composer.edit.verticalScrollBar()
+    assert bar.isVisible()
+    composer.set_text("short")
+    assert not bar.isVisible()
+
+
 def test_the_buttons_of_voice_say_what_they_do(composer: Composer) -> None:
     for button in (composer.microphone, composer.hands_free, composer.speak):
         assert button.isEnabled()

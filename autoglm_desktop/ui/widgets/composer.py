@@ -31,7 +31,7 @@ class PromptEdit(QPlainTextEdit):
         super().__init__()
         self.setObjectName("prompt")
         self.setTabChangesFocus(True)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.send_on_enter = True
         self._preedit = ""
         self.document().setDocumentMargin(2)
@@ -44,8 +44,14 @@ class PromptEdit(QPlainTextEdit):
         return bool(self._preedit)
 
     def fit(self, *_: object) -> None:
-        """Take the height of the text, between one line and eight."""
-        lines = max(1, min(_MAX_LINES, round(self.document().size().height())))
+        """Take the height of the text, between one line and eight; only a longer one gets a scroll bar.
+
+        Qt's own choice swings without end where the bar breaks a line: the field grows, the bar goes, it shrinks.
+        """
+        wanted = round(self.document().size().height())
+        bar = Qt.ScrollBarPolicy.ScrollBarAlwaysOn if wanted > _MAX_LINES else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(bar)
+        lines = max(1, min(_MAX_LINES, wanted))
         frame = round(self.document().documentMargin() * 2) + 8
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + frame)
 
