@@ -24,6 +24,7 @@ SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 _NAME = re.compile(r"([0-9a-f]{64})\.(?:png|jpg|webp)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PRIVATE = "autoglm-desktop-"
+_LOCK = "held.lock"
 _YOUNG_S = 60.0  # a folder may not have its lock yet
 
 
@@ -136,11 +137,13 @@ class PrivateAttachments(Attachments):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _made(self) -> Path:
+        if not self._folder.is_dir():  # somebody who cleans up (the kiosk) takes the whole folder
+            self.close()
         if self._lock is None:
             with told(self._parent):
                 self._parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._folder = Path(tempfile.mkdtemp(prefix=_PRIVATE, dir=self._parent))
-                lock = FileLock(self._folder / "lock", thread_local=False)  # closed by another thread
+                lock = FileLock(self._folder / _LOCK, thread_local=False)  # closed by another thread
                 lock.acquire(timeout=0)
                 self._lock = lock
         return self._folder
@@ -150,12 +153,12 @@ def _sweep(parent: Path) -> None:
     """Remove private folders whose process is gone: nobody holds their lock."""
     try:
         old = (path for path in parent.glob(_PRIVATE + "*") if time.time() - path.stat().st_mtime > _YOUNG_S)
-        left = [path for path in old if (path / "lock").is_file()]
+        left = [path for path in old if (path / _LOCK).is_file()]
     except OSError:
         return
     for folder in left:
         try:
-            with FileLock(folder / "lock", timeout=0):
+            with FileLock(folder / _LOCK, timeout=0):
                 pass
         except (OSError, Timeout):  # in use, or another user's
             continue

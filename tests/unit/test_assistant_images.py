@@ -281,7 +281,7 @@ def test_nothing_of_a_temporary_conversation_stays_after_its_purge(desk: Desk) -
     desk.assistant.forget_images()
     with pytest.raises(AppError):
         desk.assistant.image_path(waiting.sha256)
-    assert [path.name for folder in desk.private() for path in folder.iterdir()] == ["lock"]
+    assert [path.name for folder in desk.private() for path in folder.iterdir()] == ["held.lock"]
     desk.assistant.send(desk.chat, "?", images=[desk.image(1)])
     assert len(desk.engine.perceptions) == 2, "the reading is forgotten, too"
     desk.look.read(reading("a secret"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -241,10 +242,23 @@ def test_private_files_are_of_this_user_alone_and_end_with_the_store(tmp_path: P
     assert store.attachments.path(sha256) is None
 
 
+def test_a_private_folder_that_was_cleaned_away_is_made_anew(tmp_path: Path) -> None:
+    private = PrivateAttachments(tmp_path)
+    file = private.path(private.put(picture(1), "image/png"))
+    assert file is not None
+    shutil.rmtree(file.parent)
+    sha256 = private.put(picture(2), "image/png")
+    assert private.names() == {sha256}
+    assert private.read(sha256) == picture(2)
+    shutil.rmtree(tmp_path)
+    assert private.names() == set()
+    private.close()
+
+
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_not(tmp_path: Path) -> None:
     left = tmp_path / "autoglm-desktop-left"
     left.mkdir()
-    (left / "lock").touch()
+    (left / "held.lock").touch()
     (left / f"{'0' * 64}.png").write_bytes(b"secret")
     living = PrivateAttachments(tmp_path)
     sha256 = living.put(picture(), "image/png")
