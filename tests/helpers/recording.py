@@ -9,12 +9,14 @@ from autoglm_desktop.core.events import (
     EngineStatus,
     Failed,
     Finished,
+    PerceptionEvent,
     Phase,
     PhaseChanged,
     ReasoningDelta,
     TextDelta,
     TurnEvent,
 )
+from autoglm_desktop.core.perception import ImageRead, Transcribed
 
 WAIT_S = 30.0
 
@@ -23,12 +25,12 @@ class Recorder:
     """A sink for turns and statuses."""
 
     def __init__(self) -> None:
-        self.events: list[TurnEvent] = []
+        self.events: list[TurnEvent | PerceptionEvent] = []
         self.statuses: list[EngineStatus] = []
         self.threads: set[str] = set()
         self._arrival = threading.Condition()
 
-    def __call__(self, event: TurnEvent) -> None:
+    def __call__(self, event: TurnEvent | PerceptionEvent) -> None:
         with self._arrival:
             self.threads.add(threading.current_thread().name)
             self.events.append(event)
@@ -50,6 +52,16 @@ class Recorder:
 
         def ended() -> list[Finished | Failed]:
             return [e for e in self.events if isinstance(e, Finished | Failed) and e.turn_id == turn_id]
+
+        self.wait(lambda: bool(ended()))
+        (last,) = ended()
+        return last
+
+    def perceived(self, turn_id: str) -> ImageRead | Transcribed | Failed:
+        """How the look or the transcription ended, once it has."""
+
+        def ended() -> list[ImageRead | Transcribed | Failed]:
+            return [e for e in self.events if isinstance(e, ImageRead | Transcribed | Failed) and e.turn_id == turn_id]
 
         self.wait(lambda: bool(ended()))
         (last,) = ended()

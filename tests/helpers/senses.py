@@ -62,6 +62,8 @@ class FakeEyes:
         require(path)
         self.senses.on_step()
         check()
+        while path.name.startswith("slow"):
+            check()
         return READING
 
 

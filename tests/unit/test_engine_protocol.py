@@ -24,6 +24,15 @@ from autoglm_desktop.core.events import (
 )
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
+from autoglm_desktop.core.perception import (
+    ImageRead,
+    LookRequest,
+    Modality,
+    ModalityStatus,
+    SpeechHeard,
+    Transcribed,
+    TranscribeRequest,
+)
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.mailbox import Mailbox
 from autoglm_desktop.engine.protocol import (
@@ -31,6 +40,8 @@ from autoglm_desktop.engine.protocol import (
     ChildEvent,
     Command,
     ForgetSessions,
+    LoadModality,
+    Perceive,
     Ping,
     Pong,
     Preload,
@@ -38,12 +49,14 @@ from autoglm_desktop.engine.protocol import (
     Refused,
     SetTier,
     Submit,
+    UnloadModality,
     decode_command,
     decode_event,
     encode_command,
     encode_event,
     read_lines,
 )
+from tests.helpers.senses import READING, TRANSCRIPT
 
 REF = ModelRef("m", "/models/m")
 REQUEST = TurnRequest(
@@ -64,6 +77,12 @@ COMMANDS: list[Command] = [
     Preload(REF, Tier.INT8),
     ForgetSessions(),
     Ping(3),
+    Perceive(LookRequest("l1", "/图/a.png")),
+    Perceive(TranscribeRequest("h1", "/a.wav", "/models/w", None, simplified=False)),
+    Perceive(TranscribeRequest("h2", "/a.wav", "/models/w", "zh")),
+    LoadModality(Modality.SPEECH, "/models/w"),
+    LoadModality(Modality.VISION),
+    UnloadModality(Modality.VISION),
 ]
 EVENTS: list[ChildEvent] = [
     PhaseChanged("t1", Phase.PREFILL, 0.25),
@@ -75,6 +94,10 @@ EVENTS: list[ChildEvent] = [
     Failed("t1", ERROR),
     EngineStatus(EngineState.LOADING, "m", Tier.INT8, 0.5),
     EngineStatus(EngineState.READY, memory=Memory(1, 2, 3, 4), error=ERROR),
+    EngineStatus(EngineState.READY, modalities=(ModalityStatus(Modality.VISION, True, 7, 0.5),)),
+    ImageRead("l1", READING, 0.25),
+    SpeechHeard("h1", TRANSCRIPT.segments[0]),
+    Transcribed("h1", TRANSCRIPT),
     Pong(3),
     Refused("why"),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from faster_whisper import WhisperModel
 from numpy.typing import NDArray
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 tqdm.monitor_interval = 0  # the package counts its progress with it; its watching thread would never end
 
