@@ -14,8 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from autoglm_desktop.cli.main import main as command_line
-
 SCENARIOS = ("night-standby", "winter-street")
 POLICIES = ("guide", "steady", "last-until", "fixed-fp16", "fixed-int4")
 AMBIENTS_C = (0, 10, 20, 28, 36)
@@ -37,6 +35,8 @@ def grid(runs: int) -> str:
 
 def sweep(file: Path, folder: Path, *options: str) -> float:
     """Seconds of ``simulate sweep`` with these options."""
+    from autoglm_desktop.cli.main import main as command_line  # not in the workers, which import this file
+
     began = time.perf_counter()
     data = str(folder.parent / "data")
     status = command_line(["simulate", "sweep", str(file), "--report", str(folder), "--data-dir", data, *options])

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 from autoglm_desktop.core.precision import Tier, TierChoice
-from autoglm_desktop.energy.forecast import forecasts
+from autoglm_desktop.energy.forecast import forecasts, pack_wh_between
 from autoglm_desktop.energy.governor import Decision, decide, worst_of
 from autoglm_desktop.energy.live import LivePhone, Snapshot
 from autoglm_desktop.energy.policies import Forecast, Goal, Memory, Policy, Situation
@@ -67,7 +67,7 @@ class Governor:
         return of_computer if self.rules.source is Source.COMPUTER else worst_of(of_phone, of_computer)
 
     def _of_phone(self, now_s: float, phone: LivePhone, seen: Snapshot) -> Situation:
-        state, profile = seen.state, phone.profile
+        state, profile, goal = seen.state, phone.profile, self.rules.goal
         return Situation(
             now_s=now_s,
             battery=state.soc,
@@ -77,8 +77,8 @@ class Governor:
             choice=self.rules.choice,
             tiers=tiers_that_fit(profile),
             network=self.network,
-            goal=self.rules.goal,
-            pack_wh=profile.battery.energy_wh,
+            goal=goal,
+            pack_wh=pack_wh_between(phone.phone, state.soc, goal.reserve if goal is not None else 0.0),
             forecasts=self._forecasts(now_s, phone, seen) if self.rules.policy is Policy.LAST_UNTIL else (),
         )
 

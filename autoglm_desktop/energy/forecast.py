@@ -28,6 +28,17 @@ def _forecast(phone: Phone, tier: Tier, tokens_s: float, ambient_c: float, rest_
     return Forecast(tier, watts, ambient_c + watts / phone.rejects)
 
 
+def pack_wh_between(phone: Phone, soc: float, reserve: float) -> float:
+    """Wh of a pack whose every percent held what a percent between `soc` and `reserve` holds.
+
+    A cell's last third holds less than a third: its voltage is lower there. A budget must not count on the mean.
+    """
+    if not soc - reserve > 1e-6:
+        return phone.profile.battery.energy_wh
+    between_j = phone.cell.stored_j(soc) - phone.cell.stored_j(max(0.0, reserve))
+    return between_j / (soc - max(0.0, reserve)) / 3600.0
+
+
 def time_to_empty_s(phone: Phone, state: State, mean_w: float) -> float | None:
     """Seconds until the pack is empty at `mean_w` watts out of the cell; None while it does not drain."""
     return phone.cell.stored_j(state.soc) / mean_w if mean_w > 0.0 else None

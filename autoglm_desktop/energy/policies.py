@@ -24,6 +24,8 @@ DWELL_S = 60.0
 REPLAN_S = 300.0
 PLAN_SHARE = 0.9
 """Of its budget that ``last-until`` lets a better tier use than the one that it has."""
+CUSHION = 0.01
+"""Charge beyond the reserve that ``last-until`` plans to keep: the last answer may be a long one."""
 SKIN_LIMIT_C = 43.0
 EMERGENCY_SKIN_C = 52.0
 EMERGENCY_SOC_C = 95.0
@@ -237,7 +239,7 @@ def _last_until(situation: Situation, memory: Memory) -> Pick:
     if _plan_holds(situation, memory):
         tier, short = memory.planned or Tier.INT4, memory.short
     else:
-        budget = max(0.0, battery - goal.reserve) * pack * 3600.0 / (goal.until_s - situation.now_s)
+        budget = max(0.0, battery - goal.reserve - CUSHION) * pack * 3600.0 / (goal.until_s - situation.now_s)
         tier, short = _best_within(budget, situation, memory.planned)
         memory = replace(memory, planned=tier, planned_s=situation.now_s, planned_for=goal, short=short)
     if memory.tier is not None and tier is not memory.tier and not situation.between_turns:

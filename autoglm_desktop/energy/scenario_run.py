@@ -14,7 +14,7 @@ from autoglm_desktop.core.i18n import Text
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.energy import policies
 from autoglm_desktop.energy.demand import Demand
-from autoglm_desktop.energy.forecast import forecasts
+from autoglm_desktop.energy.forecast import forecasts, pack_wh_between
 from autoglm_desktop.energy.governor import Decision, decide
 from autoglm_desktop.energy.phone import MAX_STEP_S, Flows, Load, Phone, State, start, step
 from autoglm_desktop.energy.policies import Memory, Policy, Situation
@@ -286,7 +286,7 @@ class _Course:
             between_turns=between_turns,
             tiers=self.tiers,
             goal=self.goal,
-            pack_wh=self.profile.battery.energy_wh,
+            pack_wh=pack_wh_between(self.phone, state.soc, self.goal.reserve if self.goal is not None else 0.0),
             forecasts=forecasts(
                 self.phone,
                 tokens_s=self.demand.tokens_s(now),

@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.energy.forecast import pack_wh_between
 from autoglm_desktop.energy.phone import Phone, start, step
 from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.power import decode_cost
@@ -172,6 +173,30 @@ def test_last_until_meets_its_goal_where_any_policy_does(name: str) -> None:
     met = {policy: shipped(name, policy).figures["goal_met"] for policy in Policy}
     assert None not in met.values()
     assert met[Policy.LAST_UNTIL] or not any(met.values())
+
+
+@pytest.mark.parametrize(("name", "scale", "ambient_c"), [("travel-day", 1.0, None), ("winter-street", 0.5, 10.0)])
+def test_last_until_reaches_what_int4_reaches_with_other_seeds_too(
+    name: str, scale: float, ambient_c: float | None
+) -> None:
+    scenario, profile = load_scenario(name), load_profile("guide-phone")
+    reached = 0
+    for seed in range(1, 5):
+        small, planned = (
+            run_scenario(scenario, profile, policy, seed=seed, scale=scale, ambient_c=ambient_c).figures
+            for policy in (Policy.FIXED_INT4, Policy.LAST_UNTIL)
+        )
+        reached += small["goal_met"]
+        assert planned["goal_met"] or not small["goal_met"]
+    assert reached >= 3
+
+
+def test_a_pack_s_last_third_holds_less_than_a_third() -> None:
+    phone = Phone(load_profile("guide-phone"))
+    whole = phone.profile.battery.energy_wh
+    assert pack_wh_between(phone, 1.0, 0.0) == pytest.approx(whole, rel=1e-6)
+    assert 0.9 * whole < pack_wh_between(phone, 0.33, 0.05) < 0.97 * whole
+    assert pack_wh_between(phone, 0.05, 0.10) == whole
 
 
 def test_last_until_says_early_where_the_goal_is_out_of_reach() -> None:
