@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from .errors import AppError, ErrorCode
 from .i18n import Text, msg
-from .settings import Settings
+
+if TYPE_CHECKING:
+    from .settings import Settings
 
 
 class Where(StrEnum):
