@@ -45,7 +45,6 @@ class Int8Linear:
         self._scale, self._bias = scale, bias
         self._scale_bf16 = scale.to(torch.bfloat16)
         self._prepared: object = None
-        self._row_sum = scale
         self.shape = (weight.shape[0], weight.shape[1])
 
     @property
@@ -64,7 +63,6 @@ class Int8Linear:
         _expect_deprecation()
         torch.backends.quantized.engine = "fbgemm"
         self._prepared = torch.ops.quantized.linear_prepack(_quantized(self._weight, self._scale), None)
-        self._row_sum = (self._weight.sum(dim=1, dtype=torch.int32).float() * self._scale).unsqueeze(0)
         self._weight = None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -76,8 +74,8 @@ class Int8Linear:
             return self._product(x)
         # The kernel rounds all of x with one scale; rows brought to the range -1 … 1 make that one scale a row.
         low, high = row_range(x)
-        middle, half = (high + low) / 2, ((high - low) / 2).clamp_min_(torch.finfo(torch.float32).tiny)
-        return self._product((x - middle).div_(half)).mul_(half).addmm_(middle, self._row_sum)
+        peak = torch.maximum(high, -low).clamp_min_(torch.finfo(torch.float32).tiny)
+        return self._product(x / peak).mul_(peak)
 
     def _product(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = torch.ops.quantized.linear_dynamic(x, self._prepared, NARROW)
