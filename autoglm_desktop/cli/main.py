@@ -17,6 +17,7 @@ from autoglm_desktop.core.i18n import msg, tr
 
 from .bench import bench
 from .chat import INTERRUPTED, chat
+from .claims import show_claims
 from .context import RootOptions
 from .doctor import doctor
 from .look import look
@@ -42,6 +43,7 @@ application.command()(look)
 application.command()(transcribe)
 application.command()(bench)
 application.command()(serve)
+application.command("claims")(show_claims)
 application.command()(doctor)
 application.add_typer(simulate, name="simulate")
 

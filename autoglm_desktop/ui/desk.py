@@ -32,6 +32,9 @@ from .widgets.banner import Action, Notice
 from .widgets.top_bar import ModelEntry
 
 if TYPE_CHECKING:
+    from autoglm_desktop.assistant.claims_machine import Machine
+
+    from .claims.page import ClaimsPage
     from .preparing import Preparer
     from .scenarios.page import ScenarioPage
     from .service_control import ServiceControl
@@ -64,6 +67,7 @@ class Desk(QObject):
         self.manager: ModelManager | None = None
         self.settings_dialog: SettingsDialog | None = None
         self.scenarios: ScenarioPage | None = None
+        self.claims: ClaimsPage | None = None
         window = self.window
         images, path_of = controller.images, controller.assistant.image_path
         self.images = ImageTools(images, window, window.chat, window.composer, path_of)
@@ -83,6 +87,8 @@ class Desk(QObject):
             self.manager.close_jobs()
         if self.scenarios is not None:
             self.scenarios.close_job()
+        if self.claims is not None:
+            self.claims.close_job()
         if self.settings_dialog is not None:
             self.settings_dialog.close()
         if self.service is not None:
@@ -162,6 +168,22 @@ class Desk(QObject):
             self.window.add_page(self.scenarios)
         self.window.show_page(self.scenarios)
 
+    def show_claims(self) -> None:
+        """The page of the guide's claims, in the place of the conversation."""
+        if self.claims is None:
+            from .claims.page import ClaimsPage  # not at the start of the window
+
+            self.claims = ClaimsPage(self.look, self.controller.assistant, self._machine)
+            self.window.add_page(self.claims)
+        self.window.show_page(self.claims)
+
+    def _machine(self) -> Machine:
+        """What measures the guide's claims, in processes of its own; the window's engine gives its memory back."""
+        from autoglm_desktop.assistant.claims_machine import machine_for
+
+        self._unload()
+        return machine_for(self.controller.assistant.settings, self.library, self.paths.engine_log)
+
     def show_kiosk(self) -> None:
         """How this becomes a booth, and the way to start one."""
         from .windows.kiosk_dialog import KioskDialog
@@ -173,8 +195,9 @@ class Desk(QObject):
 
     def _chat_wanted(self, *_: object) -> None:
         """A conversation was opened: it takes the place of a page that is not the first run's."""
-        if self.scenarios is not None and self.window.pages.currentWidget() is self.scenarios:
+        if self.scenarios is not None:
             self.scenarios.player.pause()
+        if self.window.pages.currentWidget() in (self.scenarios, self.claims):
             self.window.show_page(None)
 
     def prepare_with(self, make_engine: Callable[[], Engine]) -> None:
@@ -364,6 +387,7 @@ class Desk(QObject):
         window.transcript.image_opened.connect(self.images.show)
         window.sidebar.settings_requested.connect(self.show_settings)
         window.sidebar.scenarios_requested.connect(self.show_scenarios)
+        window.sidebar.claims_requested.connect(self.show_claims)
         window.sidebar.kiosk_requested.connect(self.show_kiosk)
         window.sidebar.opened.connect(self._chat_wanted)
         window.sidebar.new_requested.connect(self._chat_wanted)
@@ -378,7 +402,7 @@ class Desk(QObject):
         chip.manage_requested.connect(self.show_models)
         chip.unload_requested.connect(self._unload)
 
-    def _commands(self) -> dict[str, Callable[[], None]]:
+    def _commands(self) -> dict[str, Callable[[], object]]:
         window, controller = self.window, self.controller
         return {
             "escape": self._escape,

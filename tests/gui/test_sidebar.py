@@ -20,6 +20,7 @@ from autoglm_desktop.store import markdown
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.models.conversations import ConversationsModel, Group, Role, found, group_of, grouped
 from autoglm_desktop.ui.widgets.sidebar import Sidebar
+from autoglm_desktop.ui.windows.kiosk_dialog import KioskDialog
 from tests.helpers.windows import open_window
 
 NOON = datetime(2026, 11, 22, 12, 0)
@@ -187,12 +188,18 @@ def test_the_menu_offers_everything(qtbot: QtBot, qapp: QApplication, tmp_path: 
         menu.close()
 
 
-def test_pages_that_come_later_say_so(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+def test_pages_are_opened_from_the_sidebar(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with open_window(qapp, tmp_path) as opened:
-        sidebar = opened.shell.window.sidebar
-        for button in (sidebar.scenarios, sidebar.guide, sidebar.kiosk):
-            assert not button.isEnabled()
-            assert button.toolTip() == "Comes with a later version."
+        sidebar, desk = opened.shell.window.sidebar, opened.shell.desk
+        QTest.mouseClick(sidebar.guide, Qt.MouseButton.LeftButton)
+        assert opened.shell.window.pages.currentWidget() is desk.claims
+        QTest.mouseClick(sidebar.scenarios, Qt.MouseButton.LeftButton)
+        assert opened.shell.window.pages.currentWidget() is desk.scenarios
+        with qtbot.waitSignal(sidebar.kiosk_requested):
+            QTest.keyClick(sidebar.kiosk, Qt.Key.Key_Space)
+        dialog = opened.shell.window.findChild(KioskDialog)
+        assert dialog is not None
+        dialog.reject()
 
 
 def _make(assistant: Assistant, title: str) -> None:

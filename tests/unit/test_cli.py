@@ -18,6 +18,8 @@ COMMANDS = (
     ("chat",),
     ("models",),
     *(("models", name) for name in ("list", "show", "pull", "prepare", "verify", "remove", "add")),
+    ("look",),
+    ("transcribe",),
     ("bench",),
     ("doctor",),
 )
@@ -267,8 +269,33 @@ class TestDoctor:
         (["chat"], False),
         (["--data-dir", "x", "chat"], False),
         (["--help"], False),
-        (["--kiosk"], False),
+        (["--kiosk"], True),
+        (["--kiosk", "booth.toml", "--lang", "en"], True),
+        (["--kiosk", "booth.toml", "doctor"], False),
     ],
 )
 def test_what_opens_the_window(arguments: list[str], window: bool) -> None:
     assert wants_window(arguments) is window
+
+
+def test_look_refuses_what_is_no_image_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "image.png").write_bytes(b"no pixels")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    assert_failed(run(tmp_path, "look", tmp_path / "image.png", "--json"), "image.png is not an image")
+    assert_failed(run(tmp_path, "look", tmp_path / "empty.jpg"), "empty.jpg is empty")
+    assert_failed(run(tmp_path, "look", tmp_path / "nowhere.png"), "There is no file")
+    assert_failed(run(tmp_path, "look", tmp_path), "is a folder")
+
+
+def test_transcribe_names_the_command_that_fetches_its_model(tmp_path: Path) -> None:
+    (tmp_path / "speech.wav").write_bytes(b"")
+    assert_failed(run(tmp_path, "transcribe", tmp_path / "speech.wav"), "models pull faster-whisper-base")
+
+
+def test_the_model_for_speech_cannot_chat_and_is_listed_as_what_it_is(tmp_path: Path) -> None:
+    assert_failed(run(tmp_path, "chat", "--model", "faster-whisper-base", "hi"), "writes down speech; it cannot chat")
+    listed = run(tmp_path, "models", "list")
+    (row,) = [line for line in listed.text.splitlines() if line.startswith("faster-whisper-base")]
+    assert "speech to text" in row
+    found = {info["id"]: info for info in run(tmp_path, "models", "list", "--json").json["models"]}
+    assert found["faster-whisper-base"]["modalities"] == ["speech"]

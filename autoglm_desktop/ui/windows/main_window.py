@@ -59,7 +59,7 @@ class MainWindow(QMainWindow):
         self.retranslate()
         self._restore()
 
-    def bind_keys(self, commands: dict[str, Callable[[], None]]) -> None:
+    def bind_keys(self, commands: dict[str, Callable[[], object]]) -> None:
         """Make the window's shortcuts from the list of keys. Raises KeyError for a command nobody handles."""
         for key in KEYS:
             if key.command:

@@ -1,0 +1,333 @@
+"""The guide's claims beside what is measured here and what the simulated phone gives. Only the guide is typed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.precision import Tier
+
+from .claims_machine import LONG_TOK, PROMPT_TOK, SHORT_TOK, TURN_TOK, Machine
+from .claims_phone import PhoneFigures, thresholds
+
+GUIDE_GB = {Tier.FP16: 24.0, Tier.INT8: 12.0, Tier.INT4: 6.0}
+GUIDE_MS = {Tier.FP16: 100.0, Tier.INT8: 150.0, Tier.INT4: 250.0}
+GUIDE_LEAVES = (70.0, 30.0)
+GUIDE_START = {"memory": 3.2 / 24.0, "time": 1.4 / 8.2, "power": 1.8 / 5.6}
+GUIDE_THROTTLE, GUIDE_REUSE = 0.37, 0.52
+_RATIO_SLACK, _SHARE_SLACK = 0.10, 0.10
+_ASK_EVERY_S = 60.0
+
+
+class Verdict(StrEnum):
+    AGREES = "agrees"
+    EXCEEDS = "exceeds"
+    """Better than the guide says."""
+    DIFFERS = "differs"
+    NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure in words, and its number for programs; None where there is none, and `text` says why."""
+
+    text: Text
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One line. `verdict` compares the machine with the guide, or the phone where the machine has nothing to say."""
+
+    id: str
+    guide: Figure
+    this_machine: Figure
+    phone: Figure
+    verdict: Verdict
+    note: Text | None = None
+
+    @property
+    def how(self) -> str:
+        """The command that repeats it."""
+        return f"autoglm-desktop claims --only {self.id} --json"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A claim that is not answered yet."""
+
+    id: str
+    answer: Callable[[Machine, PhoneFigures], Claim] = field(repr=False)
+
+
+def claims(machine: Machine, phone: PhoneFigures, only: Sequence[str] = ()) -> Iterator[Claim]:
+    """Answer every question, or those of `only`, one by one. Raises AppError BAD_INPUT for an unknown id, CANCELLED."""
+    known = {question.id: question for question in QUESTIONS}
+    for wanted in only:
+        if wanted not in known:
+            raise AppError(
+                ErrorCode.BAD_INPUT,
+                msg("There is no claim called {name}.", name=wanted),
+                msg("Choose one of: {names}.", names=", ".join(known)),
+            )
+    for question in [known[wanted] for wanted in only] or QUESTIONS:
+        yield question.answer(machine, phone)
+
+
+def verdict_words(verdict: Verdict) -> Text:
+    """A verdict for people."""
+    return {
+        Verdict.AGREES: msg("agrees"),
+        Verdict.EXCEEDS: msg("better than the guide"),
+        Verdict.DIFFERS: msg("differs"),
+        Verdict.NOT_MEASURED: msg("not measured"),
+    }[verdict]
+
+
+def _memory(tier: Tier) -> Question:
+    identity = f"memory-{tier.value}"
+
+    def answer(machine: Machine, phone: PhoneFigures) -> Claim:
+        ours, full = machine.tier(tier).weights_mb, machine.tier(Tier.FP16).weights_mb
+        wanted = GUIDE_GB[tier] / GUIDE_GB[Tier.FP16]
+        ratio = ours / full
+        share = phone.weights_gb(tier) / phone.weights_gb(Tier.FP16)
+        figures = {"gb": f"{phone.weights_gb(tier):.1f}", "percent": _percent(share)}
+        on_phone = (
+            msg("{gb} GB, {percent} % of FP16; fits into what an app may hold", **figures)
+            if phone.fits(tier)
+            else msg("{gb} GB, {percent} % of FP16; more than an app may hold", **figures)
+        )
+        said = msg("{gb} GB, {percent} % of FP16", gb=f"{GUIDE_GB[tier]:g}", percent=_percent(wanted))
+        here = msg("{mb} MB, {percent} % of FP16", mb=f"{ours:.0f}", percent=_percent(ratio))
+        return Claim(
+            identity,
+            Figure(said, wanted),
+            Figure(here, ratio),
+            Figure(on_phone, share),
+            Verdict.AGREES if abs(ratio - wanted) <= _RATIO_SLACK else Verdict.DIFFERS,
+            msg("The small model's embeddings stay in 16 bits in every tier, which weighs more than in one of 9 B."),
+        )
+
+    return Question(identity, answer)
+
+
+def _latency(tier: Tier) -> Question:
+    identity = f"latency-{tier.value}"
+
+    def answer(machine: Machine, phone: PhoneFigures) -> Claim:
+        ours_ms, bound_ms = 1000.0 / machine.tier(tier).decode_tok_s, GUIDE_MS[tier]
+        phone_ms = phone.token_ms(tier)
+        return Claim(
+            identity,
+            Figure(msg("under {ms} ms a token", ms=f"{bound_ms:g}"), bound_ms),
+            Figure(msg("{ms} ms a token", ms=f"{ours_ms:.0f}"), ours_ms),
+            Figure(msg("{ms} ms a token, cool", ms=f"{phone_ms:.0f}"), phone_ms),
+            Verdict.AGREES if ours_ms < bound_ms else Verdict.DIFFERS,
+        )
+
+    return Question(identity, answer)
+
+
+def _order(machine: Machine, phone: PhoneFigures) -> Claim:
+    ours = {tier: 1000.0 / machine.tier(tier).decode_tok_s for tier in Tier}
+    theirs = {tier: phone.token_ms(tier) for tier in Tier}
+    ratio = ours[Tier.INT4] / ours[Tier.FP16]
+    return Claim(
+        "latency-order",
+        Figure(msg("the lower the tier, the slower"), GUIDE_MS[Tier.INT4] / GUIDE_MS[Tier.FP16]),
+        Figure(msg("INT4 takes {ratio} × the time of FP16", ratio=f"{ratio:.2f}"), ratio),
+        Figure(
+            msg("INT4 takes {ratio} × the time of FP16", ratio=f"{theirs[Tier.INT4] / theirs[Tier.FP16]:.2f}"),
+            theirs[Tier.INT4] / theirs[Tier.FP16],
+        ),
+        Verdict.AGREES if ratio > 1.0 else Verdict.DIFFERS,
+        msg("Decoding a token reads all weights once, so fewer bytes are faster: FP16 is the tier for quality."),
+    )
+
+
+def _thresholds(_: Machine, __: PhoneFigures) -> Claim:
+    upper, lower = thresholds()
+    text = msg("leaves FP16 at {upper} % and INT8 at {lower} %", upper=f"{upper:g}", lower=f"{lower:g}")
+    same = (upper, lower) == GUIDE_LEAVES
+    said = msg("leaves FP16 at {upper} % and INT8 at {lower} %", upper="70", lower="30")
+    return Claim(
+        "thresholds",
+        Figure(said, GUIDE_LEAVES[0]),
+        Figure(text, upper),
+        Figure(text, upper),
+        Verdict.AGREES if same else Verdict.DIFFERS,
+        msg("The same governor acts on the running engine and on the phone; asked for every tenth of a percent."),
+    )
+
+
+def _start(what: str) -> Question:
+    identity = f"lazy-{what}"
+
+    def answer(machine: Machine, phone: PhoneFigures) -> Claim:
+        wanted = GUIDE_START[what]
+        here = _missing(lambda: _started(machine, what))
+        gb = (phone.weights_gb(Tier.INT4), phone.weights_gb(Tier.FP16))
+        return Claim(
+            identity,
+            Figure(msg("text alone takes {percent} % of everything", percent=_percent(wanted)), wanted),
+            here,
+            Figure(
+                msg("INT4 text alone reads {percent} % of what FP16 reads", percent=_percent(gb[0] / gb[1])),
+                gb[0] / gb[1],
+            ),
+            _lower_is_better(here.value, wanted),
+            msg("Here the recogniser and the image reader are small beside the model; in the guide they are not."),
+        )
+
+    return Question(identity, answer)
+
+
+def _started(machine: Machine, what: str) -> Figure:
+    starts = machine.starts
+    ratio = float(starts["ratio"][what])
+    name, unit = ("rss_mb", "MB") if what == "memory" else ("start_s", "s")
+    text, everything = starts["text_only"][name], starts["everything"][name]
+    return Figure(
+        msg(
+            "{percent} %: {text} {unit} against {everything} {unit}",
+            percent=_percent(ratio),
+            text=text,
+            everything=everything,
+            unit=unit,
+        ),
+        ratio,
+    )
+
+
+def _start_power(_: Machine, phone: PhoneFigures) -> Claim:
+    wanted = GUIDE_START["power"]
+    text_w, all_w = phone.first_minute_w(Tier.INT4), phone.first_minute_w(Tier.FP16)
+    return Claim(
+        "lazy-power",
+        Figure(msg("1.8 W in the first minute against 5.6 W, {percent} %", percent=_percent(wanted)), wanted),
+        Figure(msg("a first minute's watts are not measured here: most computers have no counter for them")),
+        Figure(
+            msg(
+                "{text} W against {everything} W, {percent} %",
+                text=f"{text_w:.2f}",
+                everything=f"{all_w:.2f}",
+                percent=_percent(text_w / all_w),
+            ),
+            text_w / all_w,
+        ),
+        Verdict.DIFFERS if text_w / all_w > wanted + _SHARE_SLACK else Verdict.AGREES,
+        msg("Loading takes seconds; idle and screen draw the same in both, so the minute's means lie close together."),
+    )
+
+
+def _throttle(machine: Machine, phone: PhoneFigures) -> Claim:
+    here = machine.tier(Tier.INT8)
+    saved = 1.0 - here.short_s / here.long_s
+    long_w = phone.request_w(Tier.INT8, PROMPT_TOK, LONG_TOK, _ASK_EVERY_S)
+    short_w = phone.request_w(Tier.INT8, PROMPT_TOK, SHORT_TOK, _ASK_EVERY_S)
+    less_w = 1.0 - short_w / long_w
+    less_j = 1.0 - phone.request_j(Tier.INT8, PROMPT_TOK, SHORT_TOK) / phone.request_j(Tier.INT8, PROMPT_TOK, LONG_TOK)
+    return Claim(
+        "throttle-power",
+        Figure(msg("mean power falls by {percent} %", percent=_percent(GUIDE_THROTTLE)), GUIDE_THROTTLE),
+        Figure(
+            msg(
+                "{percent} % less computing per request ({short} instead of {long} tokens)",
+                percent=_percent(saved),
+                short=SHORT_TOK,
+                long=LONG_TOK,
+            ),
+            saved,
+        ),
+        Figure(
+            msg(
+                "{watts} % less mean power at a request a minute, {joules} % less per request",
+                watts=_percent(less_w),
+                joules=_percent(less_j),
+            ),
+            less_w,
+        ),
+        Verdict.AGREES if abs(less_w - GUIDE_THROTTLE) <= _SHARE_SLACK else Verdict.DIFFERS,
+        msg(
+            "A cap changes what a request asks for, not the watts of decoding: the mean depends on how often one asks."
+        ),
+    )
+
+
+def _reuse(machine: Machine, phone: PhoneFigures) -> Claim:
+    here = machine.tier(Tier.INT8)
+    decode_s = SHORT_TOK / here.decode_tok_s
+    saved = 1.0 - (here.ttft_warm_s + decode_s) / (here.ttft_cold_s + decode_s)
+    cold_j = phone.request_j(Tier.INT8, _history_tok(), SHORT_TOK)
+    warm_j = phone.request_j(Tier.INT8, TURN_TOK, SHORT_TOK)
+    on_phone = 1.0 - warm_j / cold_j
+    return Claim(
+        "kv-reuse",
+        Figure(msg("computing of later turns falls by {percent} %", percent=_percent(GUIDE_REUSE)), GUIDE_REUSE),
+        Figure(
+            msg(
+                "{percent} % less time, {first} % less until the first token",
+                percent=_percent(saved),
+                first=_percent(1.0 - here.ttft_warm_s / here.ttft_cold_s),
+            ),
+            saved,
+        ),
+        Figure(msg("{percent} % less energy", percent=_percent(on_phone)), on_phone),
+        _higher_is_better(saved, GUIDE_REUSE),
+        msg("A turn of {turn} tokens over a history of {history}, {answer} tokens of answer.",
+            turn=TURN_TOK, history=_history_tok() - TURN_TOK, answer=SHORT_TOK),
+    )  # fmt: skip
+
+
+def _history_tok() -> int:
+    from .claims_machine import HISTORY_TOK
+
+    return HISTORY_TOK + TURN_TOK
+
+
+def _missing(measure: Callable[[], Figure]) -> Figure:
+    """The figure, or why there is none; stopping is no reason of that kind."""
+    try:
+        return measure()
+    except AppError as error:
+        if error.report.code is not ErrorCode.MODEL_MISSING:
+            raise
+        return Figure(error.report.cause)
+
+
+def _lower_is_better(found: float | None, wanted: float) -> Verdict:
+    if found is None:
+        return Verdict.NOT_MEASURED
+    if abs(found - wanted) <= _RATIO_SLACK:
+        return Verdict.AGREES
+    return Verdict.EXCEEDS if found < wanted else Verdict.DIFFERS
+
+
+def _higher_is_better(found: float, wanted: float) -> Verdict:
+    if found >= wanted + _SHARE_SLACK:
+        return Verdict.EXCEEDS
+    return Verdict.AGREES if found >= wanted else Verdict.DIFFERS
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.0f}"
+
+
+QUESTIONS: tuple[Question, ...] = (
+    _memory(Tier.INT8),
+    _memory(Tier.INT4),
+    _latency(Tier.FP16),
+    _latency(Tier.INT8),
+    _latency(Tier.INT4),
+    Question("latency-order", _order),
+    Question("thresholds", _thresholds),
+    _start("memory"),
+    _start("time"),
+    Question("lazy-power", _start_power),
+    Question("throttle-power", _throttle),
+    Question("kv-reuse", _reuse),
+)
