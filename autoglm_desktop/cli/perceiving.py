@@ -31,7 +31,7 @@ def perceive(
                     return event
                 case Failed(error=error):
                     raise AppError(error.code, error.cause, error.next_step, details=error.details)
-                case PhaseChanged(phase=Phase.LOADING, fraction=0.0):
+                case PhaseChanged(phase=Phase.LOADING, fraction=0.0) if sys.stderr.isatty():
                     print(tr("Loading what reads images and speech…"), file=sys.stderr)
                 case _:
                     on_event(event)

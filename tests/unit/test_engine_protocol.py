@@ -149,12 +149,18 @@ def test_lines_are_bounded_and_a_cut_one_is_dropped() -> None:
     assert lines[2:] == [b"two\n", b"y" * 10 + b"\n"]
 
 
+def _next(box: Mailbox) -> Command:
+    taken = box.take()
+    assert taken is not None
+    return taken[0]
+
+
 def test_the_mailbox_keeps_the_order_and_finds_what_is_urgent() -> None:
     box = Mailbox()
     box.put(Submit(REQUEST))
     box.put(Cancel("t1"))
     assert box.take_tier() is None
-    assert box.take()[0] == Submit(REQUEST)
+    assert _next(box) == Submit(REQUEST)
     assert box.cancelled("t1")
     box.put(SetTier(Tier.INT4))
     box.put(SetTier(Tier.FP16))
@@ -162,6 +168,6 @@ def test_the_mailbox_keeps_the_order_and_finds_what_is_urgent() -> None:
     box.put(SetTier(Tier.INT8))
     assert box.take_tier() is Tier.FP16
     assert box.take_tier() is None
-    assert box.take()[0] == ForgetSessions()
+    assert _next(box) == ForgetSessions()
     assert not box.cancelled("t1")  # over: an id does not stay for ever
-    assert box.take()[0] == SetTier(Tier.INT8)
+    assert _next(box) == SetTier(Tier.INT8)
