@@ -109,11 +109,20 @@ def wrong_words(text: str) -> float:
     return float(jiwer.wer(" ".join(words(SENTENCE)), " ".join(words(text)) or "-"))
 
 
+def press_button(found: Talker, data_dir: Path) -> None:
+    """Press the microphone button, wherever the window manager has put the window by now, until it records."""
+    for _ in range(3):
+        found.xdotool("mousemove", *found.told["button"], "mousedown", 1)
+        if until(lambda: recording(found, data_dir), 8.0):
+            return
+        found.xdotool("mouseup", 1)
+    raise AssertionError(f"it does not record: {found.process.poll()} {found.told}")
+
+
 def hold_mouse_and_play(found: Talker, server: SoundServer, folder: Path, text: str) -> dict[str, Any]:
     """Press the button, play the text into the microphone once it records, let go; what came of it."""
     said = speak(text, folder / "said.wav")
-    found.xdotool("mousemove", *found.told["button"], "mousedown", 1)
-    assert until(lambda: recording(found, folder / "data"), 20.0)
+    press_button(found, folder / "data")
     assert server.play(said).wait(90) == 0
     found.xdotool("sleep", "0.5", "mouseup", 1)
     return found.wait_idle()
@@ -165,6 +174,7 @@ def test_thirty_seconds_of_holding_lose_nothing_and_leave_the_window_smooth(
             f"{len(gaps)} beats, 99.9 % {gaps[int(len(gaps) * 0.999)]:.1f} ms, worst {gaps[-1]:.1f} ms"
         )
     assert told["held_s"] > 30
+    assert gaps[-1] < 1000, "the window stood still"
     assert f"recorded {count} samples, 0 dropped" in log
     assert abs(count / 16_000 - expected_s) < 0.5
     said, heard = words(LONG), words(told["text"])
@@ -174,8 +184,7 @@ def test_thirty_seconds_of_holding_lose_nothing_and_leave_the_window_smooth(
 
 def test_unplugged_in_the_middle_keeps_what_was_said_and_the_window(tmp_path: Path, shared_data_dir: Path) -> None:
     with talker(tmp_path, shared_data_dir) as (found, server):
-        found.xdotool("mousemove", *found.told["button"], "mousedown", 1)
-        assert until(lambda: recording(found, tmp_path / "data"), 20.0)
+        press_button(found, tmp_path / "data")
         assert server.play(speak(SENTENCE, tmp_path / "said.wav")).wait(60) == 0
         found.xdotool("sleep", "0.5")
         server.unplug()
