@@ -113,7 +113,8 @@ class Modalities:
         return self._ensure(Modality.SPEECH, lambda progress: self._loaders.speech(folder, progress), on_progress)
 
     def used(self, modality: Modality) -> None:
-        """Its idle time begins now."""
+        """Its work is done, and its idle time begins now."""
+        trim()  # a large picture leaves hundreds of megabytes of freed buffers
         self._used_s[modality] = self._clock()
 
     def unload(self, modality: Modality) -> bool:
@@ -151,18 +152,23 @@ class Modalities:
             held = max(0, _resident_bytes() - before_bytes)
             self._statuses[modality] = ModalityStatus(modality, loaded=True, bytes_held=held, load_s=load_s)
             _LOG.info("%s is loaded: %d bytes in %.2f s", modality.value, held, load_s)
-        self.used(modality)
+        self._used_s[modality] = self._clock()
         part: _Loaded = self._loaded[modality]
         return part, load_s
 
 
 def give_back() -> None:
-    """Return freed memory to the system: GNU's C library keeps it for later otherwise."""
+    """Collect what nothing refers to, and return freed memory to the system."""
     gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """Return freed memory to the system: GNU's C library keeps it for later otherwise."""
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+        malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if malloc_trim is not None:
+            malloc_trim(0)
 
 
 def _resident_bytes() -> int:
