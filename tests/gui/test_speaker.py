@@ -14,13 +14,10 @@ def test_sentences_follow_each_other_and_stop_forgets_the_rest(qtbot: QtBot) -> 
         assert speaker.problem() is None
         speaker.say("One two.")
         speaker.say("Three.")
-        assert speaker.speaking
         qtbot.waitUntil(lambda: changes == [True, True, False])
-        assert not speaker.speaking
         for sentence in ("Four five six seven eight nine ten.", "Eleven.", "Twelve."):
             speaker.say(sentence)
         speaker.stop()
-        assert not speaker.speaking
         assert changes[3:] == [True, False]
     finally:
         speaker.close()

@@ -259,7 +259,7 @@ class VoiceDesk(QObject):
             self.hands_free.tell(None)
 
     def _show_switches(self) -> None:
-        settings = self._settings
+        settings = self.controller.assistant.settings
         self.composer.show_voice(
             hands_free=settings.hands_free, speaks=settings.speak_answers, holds=settings.voice_hold
         )
