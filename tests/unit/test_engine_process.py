@@ -120,8 +120,8 @@ from tests.helpers.recording import Recorder
 from tests.unit.test_engine_client import Desk, children
 desk = Desk(Path(sys.argv[1]))
 desk.ask_endless("a")
-print(children()[0].pid, flush=True)
 try:
+    print(children()[0].pid, flush=True)
     input()
 except KeyboardInterrupt:
     alive = children()[0].is_running()
