@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def machine(
     kind: type[Machine] = Measured, speech: str | None = "speech", cancelled: Callable[[], bool] = lambda: False
 ) -> Machine:
     engine = lambda: ScriptedEngine([Reply("")])  # noqa: E731
-    return kind(ModelRef("m", "m"), 2, Path("claims.log"), engine, speech, lambda _: None, cancelled)
+    return kind(ModelRef("m", "m"), 2, Path(os.devnull), engine, speech, lambda _: None, cancelled)
 
 
 def answered(**options: Any) -> dict[str, Claim]:

@@ -111,9 +111,9 @@ class Painting:
         """Everything, the cursor last."""
         for number, result in enumerate(self._drawn.results):
             self._band(number, result)
-        self._lines(self._soc, (0.0, 100.0), 50.0, tr("Charge {value} %"), lambda s: 100.0 * s.soc)
+        self._lines(self._soc, (0.0, 100.0), 50.0, _charge, lambda s: 100.0 * s.soc)
         low, high = self._skin_range()
-        self._lines(self._skin, (low, high), (high - low) / 2, tr("Body {value} °C"), lambda s: s.skin_temp_c)
+        self._lines(self._skin, (low, high), (high - low) / 2, _body, lambda s: s.skin_temp_c)
         self._axis()
         self._goal()
         self._cursor(at_s)
@@ -141,7 +141,9 @@ class Painting:
                 self._p.drawText(QRectF(self._x(begin) + 6, y, 60, _BAND_PX), _LEFT, Tier(tier).label)
             self._p.setPen(Qt.PenStyle.NoPen)
 
-    def _lines(self, box: QRectF, span: tuple[float, float], step: float, unit: str, value: object) -> None:
+    def _lines(
+        self, box: QRectF, span: tuple[float, float], step: float, unit: Callable[[str], str], value: object
+    ) -> None:
         low, high = span
         level = low
         while level <= high + 1e-9:
@@ -149,7 +151,7 @@ class Painting:
             self._ink(self._theme.line)
             self._p.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
             self._ink(readable(self._theme.muted, self._theme.raised))
-            text = unit.format(value=f"{level:.0f}") if level + step > high + 1e-9 else f"{level:.0f}"
+            text = unit(f"{level:.0f}") if level + step > high + 1e-9 else f"{level:.0f}"
             self._p.drawText(QRectF(box.left() - _GUTTER_PX, y - 9, _GUTTER_PX - 12, 18), _LEFT, text)
             level += step
         for number, result in enumerate(self._drawn.results):
@@ -189,6 +191,14 @@ class Painting:
 
 
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+def _charge(value: str) -> str:
+    return tr("Charge {value} %", value=value)
+
+
+def _body(value: str) -> str:
+    return tr("Body {value} °C", value=value)
 
 
 def _stretches(result: Result, duration_s: float) -> Sequence[tuple[float, float, str]]:
