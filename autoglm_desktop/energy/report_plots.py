@@ -21,7 +21,7 @@ def part_names() -> dict[str, str]:
         "idle": tr("Idle"),
         "screen": tr("Screen"),
         "radio": tr("Radio"),
-        "decode": tr("Answers"),
+        "decode": tr("Decoding"),
         "prefill": tr("Prompts"),
         "vision": tr("Images"),
         "speech": tr("Speech"),

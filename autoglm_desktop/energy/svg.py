@@ -69,6 +69,7 @@ class Plot:
     x_title: str = ""
     _marks: list[str] = field(default_factory=list)
     _legend: list[tuple[str, str, str]] = field(default_factory=list)
+    _names_at: list[Point] = field(default_factory=list)
 
     def at(self, x: float, y: float) -> Point:
         """Coordinates in the picture."""
@@ -103,12 +104,16 @@ class Plot:
         )
 
     def dot(self, x: float, y: float, radius: float, css: str, name: str) -> None:
-        """A circle with its name beside it."""
+        """A circle with its name beside it, lower where another dot's name is in the way."""
         cx, cy = self.at(x, y)
+        name_y = cy
+        while any(abs(cx - px) < 260.0 and abs(name_y - py) < 14.0 for px, py in self._names_at):
+            name_y += 14.0
+        self._names_at.append((cx, name_y))
         anchor, dx = ("end", -radius - 4.0) if self.x.share(x) > 0.75 else ("start", radius + 4.0)
         self._marks.append(
             f'<circle class="dot {css}" cx="{cx:.1f}" cy="{cy:.1f}" r="{radius:.1f}"/>'
-            f'<text x="{cx + dx:.1f}" y="{cy + 4.0:.1f}" text-anchor="{anchor}">{escape(name)}</text>'
+            f'<text x="{cx + dx:.1f}" y="{name_y + 4.0:.1f}" text-anchor="{anchor}">{escape(name)}</text>'
         )
 
     def text(self, x: float, y: float, words: str) -> None:
