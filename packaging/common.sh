@@ -165,7 +165,7 @@ show_downloads() {
 
 # fetch_model ID: download, verify and convert it and pack its tiers; nothing is done twice.
 fetch_model() {
-  "$VENV/bin/python" -m autoglm_desktop models prepare "$1" >&2
+  "$VENV/bin/python" -m autoglm_desktop models prepare --yes "$1" >&2
 }
 
 # --- a set-up that was done is recognised without starting anything ---------------------------------------------------
