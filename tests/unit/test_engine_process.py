@@ -115,6 +115,7 @@ def test_ctrl_c_is_for_the_parent(child: Child) -> None:
 
 PARENT = """
 import sys
+import time
 from pathlib import Path
 from tests.helpers.recording import Recorder
 from tests.unit.test_engine_client import Desk, children
@@ -122,7 +123,8 @@ desk = Desk(Path(sys.argv[1]))
 desk.ask_endless("a")
 try:
     print(children()[0].pid, flush=True)
-    input()
+    while True:
+        time.sleep(0.05)
 except KeyboardInterrupt:
     alive = children()[0].is_running()
     desk.client.close()

@@ -26,6 +26,7 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.script import Senses
 from autoglm_desktop.engine.scripted import Reply, ScriptedEngine
 from tests.helpers.assistants import Installed
+from tests.helpers.display import until
 from tests.helpers.services import InProcess, in_process
 
 READING = ImageReading(
@@ -77,7 +78,7 @@ def test_an_image_is_read_once_and_told_in_words() -> None:
             assert ask.chat(messages=with_parts(image, text)).status_code == 200
         prompts = [request.messages[-1].text for request in engine.requests]
         assert len(asked) == 1, "the second time the reading is known"
-        assert ask.get("/v1/energy").json()["phone"]["joules"] > 0
+        assert until(lambda: ask.get("/v1/energy").json()["phone"]["joules"] > 0, 20.0), "the phone works it off"
     assert prompts[0] == prompts[1], "deterministic, so that the cache holds it"
     assert "> Gate 14" in prompts[0]
     assert prompts[0].endswith("Where am I?")
