@@ -136,8 +136,8 @@ class PhoneCard(Viewer):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(34, 36, 34, 36)
-        column.setSpacing(10)
+        column.setContentsMargins(34, 28, 34, 28)
+        column.setSpacing(6)
         top = QHBoxLayout()
         top.addWidget(self.level)
         top.addStretch()

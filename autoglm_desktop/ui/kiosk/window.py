@@ -137,6 +137,7 @@ class KioskWindow(QWidget):
         self.setWindowTitle("AutoGLM Desktop")
         if full_screen:
             self.setWindowFlags(Qt.WindowType.FramelessWindowHint | Qt.WindowType.WindowStaysOnTopHint)
+            self.setGeometry(self.screen().geometry())  # a booth may have no window manager to do it
             self.showFullScreen()
         else:
             self.resize(1440, 900)
@@ -381,8 +382,8 @@ class KioskWindow(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(70, 48, 70, 48)
-        column.setSpacing(28)
+        column.setContentsMargins(64, 32, 64, 28)
+        column.setSpacing(18)
         top = QHBoxLayout()
         top.addWidget(self.brand)
         top.addStretch()
