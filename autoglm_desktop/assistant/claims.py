@@ -10,7 +10,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.precision import Tier
 
-from .claims_machine import LONG_TOK, PROMPT_TOK, SHORT_TOK, TURN_TOK, Machine
+from .claims_machine import HISTORY_TOK, LONG_TOK, PROMPT_TOK, SHORT_TOK, TURN_TOK, Machine
 from .claims_phone import PhoneFigures, thresholds
 
 GUIDE_GB = {Tier.FP16: 24.0, Tier.INT8: 12.0, Tier.INT4: 6.0}
@@ -262,7 +262,7 @@ def _reuse(machine: Machine, phone: PhoneFigures) -> Claim:
     here = machine.tier(Tier.INT8)
     decode_s = SHORT_TOK / here.decode_tok_s
     saved = 1.0 - (here.ttft_warm_s + decode_s) / (here.ttft_cold_s + decode_s)
-    cold_j = phone.request_j(Tier.INT8, _history_tok(), SHORT_TOK)
+    cold_j = phone.request_j(Tier.INT8, HISTORY_TOK + TURN_TOK, SHORT_TOK)
     warm_j = phone.request_j(Tier.INT8, TURN_TOK, SHORT_TOK)
     on_phone = 1.0 - warm_j / cold_j
     return Claim(
@@ -279,14 +279,8 @@ def _reuse(machine: Machine, phone: PhoneFigures) -> Claim:
         Figure(msg("{percent} % less energy", percent=_percent(on_phone)), on_phone),
         _higher_is_better(saved, GUIDE_REUSE),
         msg("A turn of {turn} tokens over a history of {history}, {answer} tokens of answer.",
-            turn=TURN_TOK, history=_history_tok() - TURN_TOK, answer=SHORT_TOK),
+            turn=TURN_TOK, history=HISTORY_TOK, answer=SHORT_TOK),
     )  # fmt: skip
-
-
-def _history_tok() -> int:
-    from .claims_machine import HISTORY_TOK
-
-    return HISTORY_TOK + TURN_TOK
 
 
 def _missing(measure: Callable[[], Figure]) -> Figure:
