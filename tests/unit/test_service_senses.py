@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import (
@@ -26,7 +27,7 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.script import Senses
 from autoglm_desktop.engine.scripted import Reply, ScriptedEngine
 from tests.helpers.assistants import Installed
-from tests.helpers.display import until
+from tests.helpers.energy_services import Clock, pass_time, service_at
 from tests.helpers.services import InProcess, in_process
 
 READING = ImageReading(
@@ -47,7 +48,7 @@ def png(color: str = "red") -> str:
 
 @contextmanager
 def seeing(
-    *, fails: bool = False, library: Installed | None = None
+    *, fails: bool = False, library: Installed | None = None, energy: EnergyService | None = None
 ) -> Iterator[tuple[InProcess, ScriptedEngine, list[object]]]:
     """A service whose engine reads and hears; the list has what it was asked to."""
     asked: list[object] = []
@@ -62,7 +63,7 @@ def seeing(
         return broken if fails else HEARD
 
     engine = ScriptedEngine([Reply("I see.")], senses=Senses(read=read, hear=hear))
-    with in_process(engine, Settings(), library=library) as ask:
+    with in_process(engine, Settings(), library=library, energy=energy) as ask:
         yield ask, engine, asked
 
 
@@ -73,12 +74,18 @@ def with_parts(*parts: dict[str, Any]) -> list[dict[str, Any]]:
 def test_an_image_is_read_once_and_told_in_words() -> None:
     image = {"type": "image_url", "image_url": {"url": png(), "detail": "low"}}
     text = {"type": "text", "text": "Where am I?"}
-    with seeing() as (ask, engine, asked):
+    clock = Clock()
+    energy = service_at(clock)
+    with seeing(energy=energy) as (ask, engine, asked):
         for _ in range(2):
             assert ask.chat(messages=with_parts(image, text)).status_code == 200
         prompts = [request.messages[-1].text for request in engine.requests]
         assert len(asked) == 1, "the second time the reading is known"
-        assert until(lambda: ask.get("/v1/energy").json()["phone"]["joules"] > 0, 20.0), "the phone works it off"
+        energy.beat()
+        assert energy.view().snapshot.backlog.images == 1.0, "the phone reads it once, too"
+        pass_time(energy, clock, 30.0)
+        assert energy.view().snapshot.backlog.images == 0.0
+        assert ask.get("/v1/energy").json()["phone"]["joules"] > energy.profile.power.image_j
     assert prompts[0] == prompts[1], "deterministic, so that the cache holds it"
     assert "> Gate 14" in prompts[0]
     assert prompts[0].endswith("Where am I?")
