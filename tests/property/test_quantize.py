@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoglm_desktop.engine.runtime.kernels_int4 import GROUP, layout, pack
+from autoglm_desktop.engine.runtime.jit.unpacking import unpack
+from autoglm_desktop.engine.runtime.kernels_int4 import GROUP, pack
 from autoglm_desktop.engine.runtime.mapped import MappedFile
 from autoglm_desktop.engine.runtime.quantize import to_int4, to_int8
 from autoglm_desktop.engine.runtime.tier_file import TierWriter
@@ -75,16 +76,14 @@ def test_compensation_makes_the_product_better(seed: int, columns: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 4))
-def test_packing_keeps_every_level(seed: int, blocks: int, groups: int) -> None:
+@given(st.integers(0, 2**32), st.integers(1, 70), st.integers(1, 4))
+def test_packing_keeps_every_level(seed: int, rows: int, groups: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    levels = torch.randint(0, 16, (64 * blocks, 32 * groups), generator=generator, dtype=torch.uint8)
-    packed = pack(levels, layout())
-    identity = torch.eye(levels.shape[1]).bfloat16()
-    plain = torch.zeros(groups, levels.shape[0], 2).bfloat16()
-    plain[..., 0] = 1
-    found = torch.ops.aten._weight_int4pack_mm_for_cpu(identity, packed, GROUP, plain)
-    assert torch.equal(found.t().float(), levels.float() - 8)
+    levels = torch.randint(0, 16, (rows, 32 * groups), generator=generator, dtype=torch.uint8)
+    plain = torch.zeros(rows, groups, 2).bfloat16()
+    plain[..., 0] = 1  # W = level - 8
+    found = unpack(pack(levels), plain, torch.ones(rows))
+    assert torch.equal(found.float(), levels.float() - 8)
 
 
 DTYPES = (torch.int8, torch.uint8, torch.bfloat16, torch.float32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -128,22 +127,6 @@ def test_a_switch_keeps_the_cache_and_ends_where_a_fresh_load_is(folder: Path) -
         ours, theirs = decoder.forward([token], cache), fresh.forward([token], kept)
     assert torch.equal(ours, theirs)
     assert decoder.weights_bytes == fresh.weights_bytes
-
-
-def test_a_switch_prepares_a_bounded_part_with_each_token(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autoglm_desktop.engine.runtime import decoder as module
-    from autoglm_desktop.engine.runtime import tiers
-
-    decoder = load(folder, Tier.FP16)
-    monkeypatch.setattr(module, "_PREPARED_PER_TOKEN", 20_000)
-    decoder.switch(Tier.INT8, lambda _: None)
-    cache = KvCache.create(decoder.config)
-    left = []
-    while tiers.pending(decoder._weights):
-        left.append(sum(part.pending for part in tiers._int8_parts(decoder._weights)))
-        decoder.forward([1], cache)
-    assert len(left) > 3
-    assert max(a - b for a, b in pairwise(left)) < 60_000
 
 
 def test_two_processes_that_pack_at_once_make_one_file(folder: Path) -> None:

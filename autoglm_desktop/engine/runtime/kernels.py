@@ -39,9 +39,9 @@ class DenseLinear:
 _WEIGHTS_AT_A_TIME = 1 << 20
 
 
-def rows_at_a_time(shape: Sequence[int], multiple: int = 1) -> Iterator[slice]:
-    """Slices over the rows of a matrix of `shape`, of a `multiple` of rows each, that fit a processor's cache."""
-    step = max(1, _WEIGHTS_AT_A_TIME // shape[1] // multiple) * multiple
+def rows_at_a_time(shape: Sequence[int], weights: int = _WEIGHTS_AT_A_TIME) -> Iterator[slice]:
+    """Slices over the rows of a matrix of `shape`, of about so many `weights`: by default what fits a cache."""
+    step = max(1, weights // shape[1])
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))
 

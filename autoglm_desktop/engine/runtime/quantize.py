@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from .kernels import rows_at_a_time
-from .kernels_int4 import GROUP, ROW_MULTIPLE
+from .kernels_int4 import GROUP
 
 _LEVELS = 15
 _SHRINK = (1.0, 0.92, 0.84)
@@ -42,8 +42,8 @@ class Int4:
     zero: torch.Tensor
 
     def scale_zero(self) -> torch.Tensor:
-        """Both beside each other, as the kernel wants them: bf16 [columns / 32, rows, 2]."""
-        return torch.stack((self.scale, self.zero), dim=-1)
+        """Both beside each other, row by row: bf16 [rows, columns / 32, 2]."""
+        return torch.stack((self.scale.t(), self.zero.t()), dim=-1)
 
     def step(self) -> torch.Tensor:
         """float32 [rows]: with it every weight of a row is a number from -127 to 127."""
@@ -55,14 +55,6 @@ class Int4:
         """float32 [rows, columns]."""
         scale = self.scale.float().t().repeat_interleave(GROUP, 1)
         return (self.levels.float() - 8) * scale + self.zero.float().t().repeat_interleave(GROUP, 1)
-
-    def padded(self) -> Int4:
-        """With rows of zeros appended, up to a multiple of what the kernel takes."""
-        missing = -self.levels.shape[0] % ROW_MULTIPLE
-        if not missing:
-            return self
-        pad = torch.nn.functional.pad
-        return Int4(pad(self.levels, (0, 0, 0, missing)), pad(self.scale, (0, missing)), pad(self.zero, (0, missing)))
 
 
 def smoothing(weight: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from autoglm_desktop.core.precision import Tier
 from .mapped import MappedFile
 
 _LOG = logging.getLogger(__name__)
-PACKING_VERSION = 4
+PACKING_VERSION = 5
 _ALIGNMENT = 64
 _DTYPES = {torch.int8: "I8", torch.uint8: "U8", torch.bfloat16: "BF16", torch.float32: "F32"}
 
@@ -57,19 +57,17 @@ class TierWriter:
         os.fsync(self._file.fileno())
 
 
-def open_or_make(
-    folder: Path, tier: Tier, kind: str, masters: list[Path], make: Callable[[BinaryIO], None]
-) -> MappedFile:
+def open_or_make(folder: Path, tier: Tier, masters: list[Path], make: Callable[[BinaryIO], None]) -> MappedFile:
     """The packed file of `tier` for the weights in `masters`; `make` writes it where there is none that can be read.
 
-    `kind` names what else the content depends on (the order that this processor's kernels want). Made once: under a
-    lock, in a temporary file that takes the final name when it is complete; files for other contents are removed.
+    Made once: under a lock, in a temporary file that takes the final name when it is complete; files for other
+    contents are removed.
     Raises AppError DISK_FULL or NOT_WRITABLE when it cannot be made.
     """
     home = folder / "tiers"
     try:
         home.mkdir(exist_ok=True)
-        path = home / f"{tier.value}-{kind}-v{PACKING_VERSION}-{content_hash(home, masters)[:20]}.safetensors"
+        path = home / f"{tier.value}-v{PACKING_VERSION}-{content_hash(home, masters)[:20]}.safetensors"
         if opened := _try_open(path):
             return opened
         with FileLock(home / ".lock"):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +15,7 @@ from .calibrate import Calibration, calibration_sequences
 from .config import ModelConfig
 from .kernels import DenseLinear, Linear
 from .kernels_gpu import gpu_linear
-from .kernels_int4 import GROUP, Int4Linear, layout, pack
+from .kernels_int4 import GROUP, Int4Linear, pack
 from .kernels_int8 import Int8Linear
 from .mapped import MappedFile
 from .quantize import Int8, smoothing, to_int4, to_int8
@@ -33,8 +32,6 @@ from .weights import (
     dense_linear,
     master_weights,
 )
-
-_HEAD_PART_WEIGHTS = 1 << 25
 
 
 def dense_weights(folder: Path, config: ModelConfig, dtype: torch.dtype, on_progress: Progress) -> Weights:
@@ -58,59 +55,15 @@ def tier_weights(folder: Path, config: ModelConfig, tier: Tier, on_progress: Pro
         return dense_weights(folder, config, torch.bfloat16, on_progress)
     master = Master(folder)
     tensors = DecoderTensors(master, config)
-    kind = layout().name if tier is Tier.INT4 else "rows"
-    file = open_or_make(folder, tier, kind, master.files, lambda out: _pack(out, tensors, tier, on_progress))
+    file = open_or_make(folder, tier, master.files, lambda out: _pack(out, tensors, tier, on_progress))
     layers = tuple(_packed_layer(file, tensors, index) for index in range(config.n_layers))
     on_progress(1.0)
     embedding = Embedding(file.get("embedding.q8"), file.get("embedding.s"))
     return Weights(embedding, layers, file.get("norm"), _head(file))
 
 
-def prepare(weights: Weights, at_most: int | None = None) -> None:
-    """Reorder 8-bit weights for their fast kernel: all of them, or about `at_most` of those that are left."""
-    chosen, total = [], 0
-    for linear in _int8_parts(weights):
-        if linear.pending and (at_most is None or total < at_most):
-            chosen.append(linear)
-            total += linear.pending
-    if len(chosen) > 1:
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(Int8Linear.prepare, chosen))
-    elif chosen:
-        chosen[0].prepare()
-
-
-def pending(weights: Weights) -> bool:
-    """Whether `prepare` has something to do."""
-    return any(linear.pending for linear in _int8_parts(weights))
-
-
-@dataclass(frozen=True, slots=True)
-class RowParts:
-    """A tall product in parts, which can be prepared one by one."""
-
-    parts: tuple[Int8Linear, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(part.nbytes for part in self.parts)
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([part(x) for part in self.parts], dim=1)
-
-
-def _int8_parts(weights: Weights) -> list[Int8Linear]:
-    found: list[Int8Linear] = []
-    for linear in weights.linears():
-        found += linear.parts if isinstance(linear, RowParts) else [linear] if isinstance(linear, Int8Linear) else []
-    return found
-
-
-def _head(file: MappedFile) -> RowParts:
-    levels, scale = file.get("head.q8"), file.get("head.s")
-    step = max(1, _HEAD_PART_WEIGHTS // levels.shape[1])
-    starts = range(0, levels.shape[0], step)
-    return RowParts(tuple(Int8Linear(levels[i : i + step], scale[i : i + step]) for i in starts))
+def _head(file: MappedFile) -> Int8Linear:
+    return Int8Linear(file.get("head.q8"), file.get("head.s"))
 
 
 def _packed_layer(file: MappedFile, tensors: DecoderTensors, index: int) -> Layer:
@@ -123,9 +76,9 @@ def _packed_layer(file: MappedFile, tensors: DecoderTensors, index: int) -> Laye
 def _packed_linear(file: MappedFile, tensors: DecoderTensors, name: str) -> Linear:
     bias = tensors.bias(name)
     if f"{name}.q8" in file:
-        return Int8Linear(file.get(f"{name}.q8"), file.get(f"{name}.s"), None if bias is None else bias.float())
+        return Int8Linear(file.get(f"{name}.q8"), file.get(f"{name}.s"), bias)
     packed, scale_zero, step = (file.get(f"{name}.{part}") for part in ("q4", "sz", "st"))
-    return Int4Linear(packed, scale_zero, step, tensors.rows(name), bias)
+    return Int4Linear(packed, scale_zero, step, bias)
 
 
 def _pack(out: BinaryIO, tensors: DecoderTensors, tier: Tier, on_progress: Progress) -> None:
@@ -191,10 +144,9 @@ def _round(writer: TierWriter, name: str, weight: torch.Tensor, hessian: torch.T
         _add_int8(writer, name, int8)
         return int8.dequantize()
     int4 = to_int4(weight, hessian)
-    padded = int4.padded()
-    writer.add(f"{name}.q4", pack(padded.levels, layout()))
-    writer.add(f"{name}.sz", padded.scale_zero())
-    writer.add(f"{name}.st", padded.step())
+    writer.add(f"{name}.q4", pack(int4.levels))
+    writer.add(f"{name}.sz", int4.scale_zero())
+    writer.add(f"{name}.st", int4.step())
     return int4.dequantize()
 
 
