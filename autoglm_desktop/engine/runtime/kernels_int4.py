@@ -8,7 +8,7 @@ from .activations import EightBitRows
 from .kernels import rows_at_a_time
 
 GROUP = 32
-_WEIGHTS_AT_A_TIME = 1 << 24
+_WEIGHTS_AT_A_TIME = 1 << 22
 
 
 def pack(levels: torch.Tensor) -> torch.Tensor:

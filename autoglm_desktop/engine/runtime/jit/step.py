@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+from numba.np.numpy_support import carray as _carray
 
 from .compiling import compiled
 from .primitives import (
@@ -29,7 +29,7 @@ from .primitives import (
     round_inputs,
 )  # fmt: skip
 
-carray: Any = numba.carray
+carray: Any = _carray
 KIND, WEIGHT, SCALES, BIAS, ROWS, COLUMNS = range(6)
 LINEAR = 6
 """Fields of a product: bits of a weight (16, 8, 4), three addresses (no bias: 0), sizes."""
