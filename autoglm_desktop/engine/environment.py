@@ -11,8 +11,8 @@ Decoding a token has hundreds of barriers. Where another program wants the core,
 thread's time slice at each: measured on two busy cores, eight times slower than sleeping.
 """
 _HUGE_PAGES = "glibc.malloc.hugetlb"
-"""With 1, glibc asks for huge pages under large blocks: products of one token, which only wait for their weights, then
-read them about a tenth faster. Linux alone knows it; elsewhere nothing reads the variable."""
+"""With 1, glibc asks for huge pages under large blocks, such as weights that are unpacked for a prompt: fewer page
+faults. Linux alone knows it; elsewhere nothing reads the variable."""
 
 
 def at_start() -> dict[str, str]:

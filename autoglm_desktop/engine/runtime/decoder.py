@@ -65,7 +65,7 @@ class Decoder:
         """
         if tier is self.tier:
             return
-        mapped = self._device.type == "cpu" and self.tier is not Tier.INT8  # the system counts those pages as free
+        mapped = self._device.type == "cpu"  # the system counts those pages as free
         given_back_bytes = 0 if mapped else self.weights_bytes
         memory_check.check(self.config, tier, self._device, given_back_bytes=given_back_bytes)
         weights = _weights(self.folder, self.config, tier, self._device, on_progress)
