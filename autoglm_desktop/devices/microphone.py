@@ -151,7 +151,7 @@ class SyntheticMicrophone:
         else:
             self.played.set()
             if self._lost_at_end:
-                return Recording(tally.count, lost=_gone("").report)
+                return Recording(tally.count, lost=gone("").report)
         while not stopped.wait(BLOCK_S):
             tally.take(np.zeros(size, np.int16))
         return Recording(tally.count, silent=not tally.any_sound)
@@ -187,7 +187,7 @@ def _drain(
         if samples.size:
             heard_s = time.monotonic()
         elif not is_active() or time.monotonic() - heard_s > LOST_S:
-            return _gone(f"active: {is_active()}").report
+            return gone(f"active: {is_active()}").report
     return None
 
 
@@ -293,7 +293,8 @@ def _not_opened(sd: Any, device: str | None, error: Exception) -> AppError:
     )
 
 
-def _gone(details: str) -> AppError:
+def gone(details: str) -> AppError:
+    """The error for a device that went away while it recorded."""
     return AppError(
         ErrorCode.DEVICE_FAILED,
         msg("The microphone stopped in the middle of the recording; what came before is kept."),

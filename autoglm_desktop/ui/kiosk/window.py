@@ -21,7 +21,8 @@ from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.kiosk import KioskConfig, Touch
 from autoglm_desktop.devices.camera import CameraSource, QtCamera
-from autoglm_desktop.devices.microphone import Microphone, SoundDeviceMicrophone
+from autoglm_desktop.devices.microphone import Microphone
+from autoglm_desktop.devices.process_microphone import ProcessMicrophone
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.brand import brand_pixmap, window_icon
 from autoglm_desktop.ui.bridge import Bridge
@@ -95,7 +96,7 @@ class KioskWindow(QWidget):
         visitors: Visitors,
         config: KioskConfig,
         *,
-        microphone: Callable[[], Microphone] = SoundDeviceMicrophone,
+        microphone: Callable[[], Microphone] = ProcessMicrophone,
         camera: Callable[[], CameraSource] = QtCamera,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),

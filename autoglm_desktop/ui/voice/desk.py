@@ -80,9 +80,9 @@ class VoiceDesk(QObject):
     def microphone(self) -> Microphone:
         """The microphone that records here."""
         if self._microphone is None:
-            from autoglm_desktop.devices.microphone import SoundDeviceMicrophone
+            from autoglm_desktop.devices.process_microphone import ProcessMicrophone
 
-            self._microphone = SoundDeviceMicrophone()
+            self._microphone = ProcessMicrophone()
         return self._microphone
 
     def speaker(self) -> Speaker:
