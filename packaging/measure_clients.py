@@ -1,0 +1,190 @@
+"""Fifty clients at once at the service of the real window, under Xvfb, with the real model.
+
+    .venv/bin/python packaging/measure_clients.py [--clients 50] [--model ID] [--json]
+
+Every client streams one short answer over the socket. Told: how many were answered, refused (429) or broken, the
+stalls of the window's thread meanwhile, and the memory of the window's process before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+from measure_window import BEAT_MS, virtual_display  # type: ignore[import-not-found]  # beside this script
+
+from autoglm_desktop.assets import default_data_dir
+from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
+
+if TYPE_CHECKING:
+    from autoglm_desktop.ui.shell import Shell
+
+START_S, END_S = 60.0, 600.0
+DONE, MEASURED = "done", "measured.json"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--model", default=DEFAULT_MODEL_ID)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        return in_window(arguments.child)
+    with virtual_display() as display, tempfile.TemporaryDirectory() as folder:
+        result = run(display, Path(folder), arguments.model, arguments.clients)
+    print(json.dumps(result, indent=2) if arguments.json else "\n".join(f"{k:18}{v}" for k, v in result.items()))
+    return 0
+
+
+def run(display: str, data_dir: Path, model_id: str, clients: int) -> dict[str, object]:
+    """One window and all clients, from its start to its end."""
+    port = free_port()
+    (data_dir / "models").symlink_to(default_data_dir() / "models")
+    settings = {"model_id": model_id, "service_enabled": True, "service_port": port, "language": "en"}
+    (data_dir / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    environment = {key: value for key, value in os.environ.items() if key != "QT_QPA_PLATFORM"}
+    command = [sys.executable, __file__, "--child", str(data_dir)]
+    with subprocess.Popen(command, env=environment | {"DISPLAY": display}) as window:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_ready(address)
+            ask_one(address)
+            before_mb = memory_mb(window.pid)
+            began_s = time.monotonic()
+            outcomes = asyncio.run(ask_all(address, clients))
+            seconds = time.monotonic() - began_s
+            after_mb = memory_mb(window.pid)
+        finally:
+            (data_dir / DONE).touch()
+        window.wait(END_S)
+    measured: dict[str, object] = json.loads((data_dir / MEASURED).read_text(encoding="utf-8"))
+    return {
+        "clients": clients,
+        "outcomes": dict(outcomes),
+        "seconds": round(seconds, 1),
+        "memory_before_mb": round(before_mb),
+        "memory_after_mb": round(after_mb),
+        **measured,
+    }
+
+
+async def ask_all(address: str, clients: int) -> Counter[str]:
+    """What became of every client."""
+    limits = httpx.Limits(max_connections=clients)
+    async with httpx.AsyncClient(base_url=address, timeout=END_S, limits=limits) as client:
+        return Counter(await asyncio.gather(*(ask(client, number) for number in range(clients))))
+
+
+async def ask(client: httpx.AsyncClient, number: int) -> str:
+    try:
+        async with client.stream("POST", "/v1/chat/completions", json=question(number)) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                return f"refused ({answer.status_code})"
+            lines = [line async for line in answer.aiter_lines()]
+    except httpx.HTTPError as error:
+        return f"broken ({type(error).__name__})"
+    return "answered" if "data: [DONE]" in lines else "cut off"
+
+
+def ask_one(address: str) -> None:
+    """The model is loaded for it."""
+    body = question(0) | {"stream": False}
+    httpx.post(f"{address}/v1/chat/completions", json=body, timeout=END_S).raise_for_status()
+
+
+def question(number: int) -> dict[str, object]:
+    text = f"Say something short about the number {number}."
+    messages = [{"role": "user", "content": text}]
+    return {"model": "autoglm-phone-9b", "messages": messages, "max_tokens": 16, "stream": True}
+
+
+def wait_ready(address: str) -> None:
+    """Raises TimeoutError when nothing answers in time."""
+    end_s = time.monotonic() + START_S
+    while time.monotonic() < end_s:
+        try:
+            if httpx.get(f"{address}/health", timeout=5.0).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    raise TimeoutError(address)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def memory_mb(pid: int) -> float:
+    return float(psutil.Process(pid).memory_info().rss) / 1e6
+
+
+def in_window(data_dir: Path) -> int:
+    """The measured process: the application as it always is, with a beat on its thread."""
+    from autoglm_desktop import app
+
+    beats: list[object] = []
+    status = app.run_window(
+        ["--data-dir", str(data_dir)], on_shown=lambda shell: beats.append(make_beat(shell, data_dir))
+    )
+    gaps = sorted(getattr(beats[0], "gaps_ms", []))
+    told = {
+        "beats": len(gaps),
+        "stall_p999_ms": round(gaps[int(len(gaps) * 0.999)], 1),
+        "stall_worst_ms": round(gaps[-1], 1),
+    }
+    (data_dir / MEASURED).write_text(json.dumps(told), encoding="utf-8")
+    return status
+
+
+def make_beat(shell: Shell, data_dir: Path) -> object:
+    """Its class is made here, because Qt is not imported before the application does it."""
+    from PySide6.QtCore import QObject, Qt, QTimer
+
+    class Beat(QObject):
+        def __init__(self) -> None:
+            super().__init__(shell.window)
+            self.gaps_ms: list[float] = []
+            self.last_ns = 0
+            self.timer = QTimer(self, interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
+            self.timer.timeout.connect(self.on_beat)
+            self.looks = QTimer(self, interval=200)
+            self.looks.timeout.connect(self.look)
+            QTimer.singleShot(2000, self, self.begin)  # what a start costs is measured elsewhere
+
+        def begin(self) -> None:
+            self.last_ns = time.monotonic_ns()
+            self.timer.start()
+            self.looks.start()
+
+        def on_beat(self) -> None:
+            now_ns = time.monotonic_ns()
+            self.gaps_ms.append(max(0.0, (now_ns - self.last_ns) / 1e6 - BEAT_MS))
+            self.last_ns = now_ns
+
+        def look(self) -> None:
+            if (data_dir / DONE).exists():
+                self.timer.stop()
+                shell.window.close()
+
+    return Beat()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
