@@ -13,8 +13,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ def shoot(display: str, folder: Path, model_id: str, language: str, theme: str) 
         environment = os.environ | {"DISPLAY": display}
         environment.pop("QT_QPA_PLATFORM", None)
         command = [sys.executable, __file__, str(folder), "--child", json.dumps(told)]
-        subprocess.run(command, env=environment, check=True, timeout=600)
+        subprocess.run(command, env=environment, check=True, timeout=1200)
 
 
 def in_window(folder: Path, told: dict[str, str]) -> int:
@@ -95,9 +96,7 @@ def in_window(folder: Path, told: dict[str, str]) -> int:
 
 
 def in_kiosk(folder: Path, told: dict[str, str]) -> int:
-    """The kiosk: waiting, then with a visitor who dropped the battery and asked."""
-    from PySide6.QtCore import QTimer
-
+    """The kiosk: waiting, with a visitor who dropped the battery and asked, and its staff's pages."""
     from autoglm_desktop.app import Arguments
     from autoglm_desktop.app_kiosk import run_kiosk
     from autoglm_desktop.ui.kiosk.window import KioskWindow
@@ -105,89 +104,48 @@ def in_kiosk(folder: Path, told: dict[str, str]) -> int:
     name = told["language"].split("_")[0]
 
     def begin(window: KioskWindow) -> None:
-        def later(pause_ms: int, action: Callable[[], object]) -> None:
-            QTimer.singleShot(pause_ms, window, action)
-
-        def waiting() -> None:
-            if told["language"] == "en":
-                window.switch_language()
-            later(12_000, waited)
-
-        def waited() -> None:
-            save(window, folder / f"kiosk-{name}.png")
+        def ask() -> None:
             window.touch("low", "")
             window.ask(window.hero.chips[0].text())
-            later(3000, answered)
 
-        def answered() -> None:
-            if window.visitors.answering:
-                later(500, answered)
-            else:
-                later(1500, done)
+        def picture(of: str) -> Callable[[], object]:
+            return lambda: save(window, folder / f"{of}-{name}.png")
 
-        def done() -> None:
-            save(window, folder / f"kiosk-talk-{name}.png")
-            window.allow_close()
+        def show_staff() -> None:
+            window.staff.begin()
+            window.pages.setCurrentWidget(window.staff)
 
-        later(500, waiting)
+        steps = [
+            Step(500, window.switch_language if told["language"] == "en" else ready),
+            Step(12_000, picture("kiosk")),
+            Step(0, ask),
+            Step(3000, ready, lambda: not window.visitors.answering),
+            Step(1500, picture("kiosk-talk")),
+            Step(0, window.show_pin),
+            Step(500, picture("kiosk-pin")),
+            Step(0, show_staff),
+            Step(500, picture("kiosk-staff")),
+            Step(0, window.allow_close),
+        ]
+        tour(window, steps)
 
     return run_kiosk(Arguments(Path(told["data_dir"])), None, on_shown=begin)
 
 
 def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:
-    """Ask, switch the tier in between, take a picture while the second answer streams and one at the end."""
-    from PySide6.QtCore import QTimer
-
+    """Ask twice and switch the tier in between, then go through the pages."""
     from autoglm_desktop.assistant.events import AssistantEvent, NodeFinished
     from autoglm_desktop.core.precision import TierChoice
     from autoglm_desktop.ui.bridge import Bridge
 
     first, second = TALKS[told["language"]]
-    answered = 0
-
-    def later(pause_ms: int, action: Callable[[], object]) -> None:
-        QTimer.singleShot(pause_ms, shell.window, action)
+    answers: list[str] = []
 
     def heard(event: object) -> None:
-        nonlocal answered
-        if not isinstance(event, NodeFinished):
-            return
-        if event.node.error is not None:
-            raise SystemExit(event.node.error.line())
-        answered += 1
-        if answered == 1:
-            later(600, ask_again)
-        else:
-            later(1500, finish)
-
-    def ask_again() -> None:
-        shell.controller.send(second)
-        later(2500, lambda: shell.controller.choose_tier(TierChoice.INT4))
-
-    def finish() -> None:
-        save(shell.window, folder / f"chat-{name}.png")
-        shell.desk.show_scenarios()
-        later(12_000, compared)
-
-    def compared() -> None:
-        if shell.desk.scenarios is not None:
-            shell.desk.scenarios.player.jump(5 * 3600.0)
-        later(300, scenarios_shown)
-
-    def scenarios_shown() -> None:
-        save(shell.window, folder / f"scenarios-{name}.png")
-        if name == "zh-light":
-            shell.desk.show_settings()
-            later(600, settings_shown)
-        else:
-            shell.window.close()
-
-    def settings_shown() -> None:
-        dialog = shell.desk.settings_dialog
-        if dialog is not None:
-            dialog.tabs.setCurrentIndex(1)
-            dialog.grab().save(str(folder / "settings.png"))
-        shell.window.close()
+        if isinstance(event, NodeFinished):
+            if event.node.error is not None:
+                raise SystemExit(event.node.error.line())
+            answers.append(event.node.id)
 
     bridge = Bridge(heard, parent=shell.window)
 
@@ -195,8 +153,78 @@ def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:
         bridge.post(event)
 
     shell.controller.assistant.subscribe(listen)
-    later(600, lambda: shell.controller.send(first))
+    steps = [
+        Step(600, lambda: shell.controller.send(first)),
+        Step(600, lambda: shell.controller.send(second), lambda: len(answers) == 1),
+        Step(2500, lambda: shell.controller.choose_tier(TierChoice.INT4)),
+        Step(1500, lambda: save(shell.window, folder / f"chat-{name}.png"), lambda: len(answers) == 2),
+        *page_steps(shell, folder, name),
+        Step(0, shell.window.close),
+    ]
+    tour(shell.window, steps)
     return bridge
+
+
+def page_steps(shell: Shell, folder: Path, name: str) -> list[Step]:
+    """The pages of the window; what takes minutes or looks the same in every theme is shown once."""
+    desk = shell.desk
+
+    def picture(of: str) -> Callable[[], object]:
+        return lambda: save(shell.window, folder / f"{of}.png")
+
+    def jump() -> None:
+        if desk.scenarios is not None:
+            desk.scenarios.player.jump(5 * 3600.0)
+
+    def measure() -> None:
+        desk.show_claims()
+        if desk.claims is not None:
+            desk.claims.toggle()
+
+    def measured() -> bool:
+        return desk.claims is None or not desk.claims.running
+
+    def show_second_tab() -> None:
+        if desk.settings_dialog is not None:
+            desk.settings_dialog.tabs.setCurrentIndex(1)
+            desk.settings_dialog.grab().save(str(folder / "settings.png"))
+
+    steps = [Step(0, desk.show_scenarios), Step(12_000, jump), Step(300, picture(f"scenarios-{name}"))]
+    if name.endswith("-light"):
+        steps += [Step(0, measure), Step(1000, picture(f"claims-{name}"), measured)]
+    if name == "zh-light":
+        steps += [Step(0, desk.show_settings), Step(600, show_second_tab)]
+    return steps
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Wait `pause_ms`, then until `when` holds, then `act`."""
+
+    pause_ms: int
+    act: Callable[[], object]
+    when: Callable[[], bool] = lambda: True
+
+
+def ready() -> None:
+    """A step that only waits."""
+
+
+def tour(window: QWidget, steps: Sequence[Step]) -> None:
+    """Go through the steps, one after the other, on the window's thread."""
+    from PySide6.QtCore import QTimer
+
+    left = list(steps)
+
+    def go_on() -> None:
+        if not left[0].when():
+            QTimer.singleShot(500, window, go_on)
+            return
+        left.pop(0).act()
+        if left:
+            QTimer.singleShot(left[0].pause_ms, window, go_on)
+
+    QTimer.singleShot(left[0].pause_ms, window, go_on)
 
 
 def save(window: QWidget, path: Path) -> None:

@@ -287,6 +287,9 @@ def test_staff_needs_the_pin_and_tries_are_slowed(qtbot: QtBot, qapp: QApplicati
         assert not pad.enter.isEnabled()
         opened.clock.now_s += 400
         pad.begin()
+        QTest.mouseClick(pad.keys[3], Qt.MouseButton.LeftButton)
+        QTest.mouseClick(pad.rub, Qt.MouseButton.LeftButton)
+        assert pad.dots.text() == "–", "a slip of the finger is taken back"
         for digit in CONFIG.pin:
             QTest.mouseClick(pad.keys[(int(digit) - 1) % 10], Qt.MouseButton.LeftButton)
         QTest.mouseClick(pad.enter, Qt.MouseButton.LeftButton)

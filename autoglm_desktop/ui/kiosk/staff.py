@@ -28,6 +28,9 @@ class PinPad(Panel):
         self.dots, self.told = label("kioskBig"), label("kioskLine", wrap=True)
         self.title, self.enter, self.back = label("kioskHeadline"), QPushButton(), QPushButton()
         self.keys = [self._key(str(n)) for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 0)]
+        self.rub = QPushButton("⌫")
+        self.rub.setProperty("role", "kioskKey")
+        self.rub.clicked.connect(self.rub_out)
         for button, role in ((self.enter, "kioskPrimary"), (self.back, "kioskChip")):
             button.setProperty("role", role)
         self.enter.clicked.connect(self.try_it)
@@ -43,6 +46,7 @@ class PinPad(Panel):
         self.back.setText(tr("Back"))
         for button in (self.enter, self.back):
             describe(button, button.text())
+        describe(self.rub, tr("Take the last digit back"))
 
     def begin(self) -> None:
         """Ask anew."""
@@ -86,7 +90,7 @@ class PinPad(Panel):
 
     def _show_wait(self) -> None:
         wait_s = self._guard.wait_s
-        for button in (*self.keys, self.enter):
+        for button in (*self.keys, self.rub, self.enter):
             button.setEnabled(wait_s <= 0.0)
         if wait_s > 0.0:
             self.told.setText(tr("Too many tries. The next one counts in {seconds} s.", seconds=int(wait_s) + 1))
@@ -110,6 +114,7 @@ class PinPad(Panel):
         for n, key in enumerate(self.keys):
             row, place = divmod(n, 3) if n < 9 else (3, 1)
             grid.addWidget(key, row, place)
+        grid.addWidget(self.rub, 3, 2)
         column.addWidget(holder)
         row_ = QHBoxLayout()
         row_.addWidget(self.back)
