@@ -10,7 +10,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.precision import Tier
 
-from .claims_machine import HISTORY_TOK, LONG_TOK, PROMPT_TOK, SHORT_TOK, TURN_TOK, Machine
+from .claims_machine import ANSWER_TOK, HISTORY_TOK, LONG_TOK, PROMPT_TOK, SHORT_TOK, TURN_TOK, Machine
 from .claims_phone import PhoneFigures, thresholds
 
 GUIDE_GB = {Tier.FP16: 24.0, Tier.INT8: 12.0, Tier.INT4: 6.0}
@@ -260,10 +260,11 @@ def _throttle(machine: Machine, phone: PhoneFigures) -> Claim:
 
 def _reuse(machine: Machine, phone: PhoneFigures) -> Claim:
     here = machine.tier(Tier.INT8)
-    decode_s = SHORT_TOK / here.decode_tok_s
-    saved = 1.0 - (here.ttft_warm_s + decode_s) / (here.ttft_cold_s + decode_s)
-    cold_j = phone.request_j(Tier.INT8, HISTORY_TOK + TURN_TOK, SHORT_TOK)
-    warm_j = phone.request_j(Tier.INT8, TURN_TOK, SHORT_TOK)
+    decode_s = 2 * (ANSWER_TOK - 1) / here.decode_tok_s  # of both turns; the first token is the prompt's
+    saved = 1.0 - (here.warm_turns_s + decode_s) / (here.cold_turns_s + decode_s)
+    behind = (HISTORY_TOK, HISTORY_TOK + TURN_TOK + ANSWER_TOK)
+    cold_j = sum(phone.request_j(Tier.INT8, tokens + TURN_TOK, ANSWER_TOK) for tokens in behind)
+    warm_j = 2 * phone.request_j(Tier.INT8, TURN_TOK, ANSWER_TOK)
     on_phone = 1.0 - warm_j / cold_j
     return Claim(
         "kv-reuse",
@@ -272,15 +273,19 @@ def _reuse(machine: Machine, phone: PhoneFigures) -> Claim:
             msg(
                 "{percent} % less time, {first} % less until the first token",
                 percent=_percent(saved),
-                first=_percent(1.0 - here.ttft_warm_s / here.ttft_cold_s),
+                first=_percent(1.0 - here.warm_turns_s / here.cold_turns_s),
             ),
             saved,
         ),
         Figure(msg("{percent} % less energy", percent=_percent(on_phone)), on_phone),
         _higher_is_better(saved, GUIDE_REUSE),
-        msg("A turn of {turn} tokens over a history of {history}, {answer} tokens of answer.",
-            turn=TURN_TOK, history=HISTORY_TOK, answer=SHORT_TOK),
-    )  # fmt: skip
+        msg(
+            "Three turns: {history} tokens, then twice {turn}, with answers of {answer}; turns two and three are compared.",
+            turn=TURN_TOK,
+            history=HISTORY_TOK,
+            answer=ANSWER_TOK,
+        ),
+    )
 
 
 def _missing(measure: Callable[[], Figure]) -> Figure:

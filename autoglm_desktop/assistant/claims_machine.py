@@ -24,6 +24,8 @@ from autoglm_desktop.models.library import ModelLibrary
 PROMPT_TOK, HISTORY_TOK, TURN_TOK = 184, 800, 24
 SHORT_TOK, LONG_TOK = 64, 200
 """Tokens of an answer under the guide's cap, and of one without."""
+ANSWER_TOK = 32
+"""Of an answer in the conversation of three turns."""
 _ROUNDS = 3
 
 
@@ -34,10 +36,10 @@ class TierFigures:
     weights_mb: float
     rss_mb: float
     decode_tok_s: float
-    ttft_cold_s: float
-    """Of a second turn, with its whole history read."""
-    ttft_warm_s: float
-    """Of a second turn, with the KV cache of the first."""
+    cold_turns_s: float
+    """Until the first token of the second turn and of the third, together, with the whole history read in each."""
+    warm_turns_s: float
+    """The same with the KV cache of the turn before."""
     short_s: float
     """A prompt and an answer of `SHORT_TOK` tokens."""
     long_s: float
@@ -85,7 +87,7 @@ class Machine:
         self._go_on()
         self.tell(msg("Measuring in {tier}…", tier=tier.label))
         with Worker(Entry(OURS, Path(self.model.folder), tier), self.threads, self.log) as worker:
-            tokens = worker.ask("tokens", count=HISTORY_TOK + TURN_TOK)["tokens"]
+            tokens = worker.ask("tokens", count=HISTORY_TOK + 2 * TURN_TOK + ANSWER_TOK)["tokens"]
             rounds = [self._round(worker, tokens) for _ in range(_ROUNDS + 1)][1:]
             facts = worker.ask("facts")
         middle = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
@@ -96,13 +98,18 @@ class Machine:
         prompt = tokens[:PROMPT_TOK]
         short = worker.ask("run", prompt=prompt, new_tokens=SHORT_TOK)
         long = worker.ask("run", prompt=prompt, new_tokens=LONG_TOK)
-        first = worker.ask("first_token", history=tokens[:HISTORY_TOK], turn=tokens[HISTORY_TOK:])
+        later = [self._turn(worker, tokens, history) for history in (HISTORY_TOK, HISTORY_TOK + TURN_TOK + ANSWER_TOK)]
         return {
             "decode_tok_s": long["decode_tok_s"],
             "short_s": PROMPT_TOK / short["prefill_tok_s"] + (SHORT_TOK - 1) / short["decode_tok_s"],
             "long_s": PROMPT_TOK / long["prefill_tok_s"] + (LONG_TOK - 1) / long["decode_tok_s"],
-            **first,
+            "cold_turns_s": sum(turn["ttft_cold_s"] for turn in later),
+            "warm_turns_s": sum(turn["ttft_warm_s"] for turn in later),
         }
+
+    def _turn(self, worker: Worker, tokens: list[int], history: int) -> dict[str, float]:
+        """A turn of `TURN_TOK` behind so many tokens."""
+        return worker.ask("first_token", history=tokens[:history], turn=tokens[history : history + TURN_TOK])
 
     def _go_on(self) -> None:
         if self.cancelled():
