@@ -280,7 +280,8 @@ def _reuse(machine: Machine, phone: PhoneFigures) -> Claim:
         Figure(msg("{percent} % less energy", percent=_percent(on_phone)), on_phone),
         _higher_is_better(saved, GUIDE_REUSE),
         msg(
-            "Three turns: {history} tokens, then twice {turn}, with answers of {answer}; turns two and three are compared.",
+            "Three turns: {history} tokens, then twice {turn}, with answers of {answer}; turns two and three are "
+            "compared.",
             turn=TURN_TOK,
             history=HISTORY_TOK,
             answer=ANSWER_TOK,
