@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoglm_desktop.engine.runtime.jit.unpacking import unpack
-from autoglm_desktop.engine.runtime.kernels_int4 import GROUP, pack
+from autoglm_desktop.engine.runtime.kernels_packed import GROUP, PackedLinear, pack_int4, pack_int8
 from autoglm_desktop.engine.runtime.mapped import MappedFile
 from autoglm_desktop.engine.runtime.quantize import to_int4, to_int8
 from autoglm_desktop.engine.runtime.tier_file import TierWriter
+from tests.helpers.packed_weights import unpacked
 
 
 @st.composite
@@ -80,10 +80,12 @@ def test_compensation_makes_the_product_better(seed: int, columns: int) -> None:
 def test_packing_keeps_every_level(seed: int, rows: int, groups: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     levels = torch.randint(0, 16, (rows, 32 * groups), generator=generator, dtype=torch.uint8)
-    plain = torch.zeros(rows, groups, 2).bfloat16()
-    plain[..., 0] = 1  # W = level - 8
-    found = unpack(pack(levels), plain, torch.ones(rows))
-    assert torch.equal(found.float(), levels.float() - 8)
+    ones, zeros = torch.ones(rows, groups), torch.zeros(rows, groups)
+    in_4 = PackedLinear(pack_int4(levels, ones, zeros), rows, 32 * groups)
+    assert torch.equal(unpacked(in_4), levels.float() - 8)
+    signed = torch.randint(-127, 128, (rows, 32 * groups - 5), generator=generator, dtype=torch.int8)
+    in_8 = PackedLinear(pack_int8(signed), rows, 32 * groups - 5, torch.ones(rows))
+    assert torch.equal(unpacked(in_8), signed.float())
 
 
 DTYPES = (torch.int8, torch.uint8, torch.bfloat16, torch.float32)

@@ -15,11 +15,11 @@ import torch
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime.decoder import Decoder
 from autoglm_desktop.engine.runtime.kernels import DenseLinear, Linear
-from autoglm_desktop.engine.runtime.kernels_int4 import Int4Linear
-from autoglm_desktop.engine.runtime.kernels_int8 import Int8Linear
+from autoglm_desktop.engine.runtime.kernels_packed import PackedLinear
 from autoglm_desktop.engine.runtime.kv import KvCache
 from autoglm_desktop.engine.runtime.weights import PARTS
 from tests.helpers.checkpoints import write_checkpoint
+from tests.helpers.packed_weights import unpacked
 from tests.helpers.tiny_model import write_tiny_model
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
@@ -42,14 +42,8 @@ def one_by_one(decoder: Decoder) -> tuple[torch.Tensor, KvCache]:
 
 def plain(linear: Linear) -> DenseLinear:
     """The same weights in float32."""
-    if isinstance(linear, Int8Linear):
-        return DenseLinear(linear.weight.float() * linear.scale.unsqueeze(1), linear.bias)
-    if isinstance(linear, Int4Linear):
-        rows, groups = linear.scale_zero.shape[:2]
-        packed = linear.packed.view(rows, groups, 16)
-        levels = torch.cat((packed & 15, packed >> 4), dim=-1).float()
-        scale, zero = linear.scale_zero.float().unsqueeze(-2).unbind(-1)
-        return DenseLinear(((levels - 8) * scale + zero).view(rows, -1), linear.bias)
+    if isinstance(linear, PackedLinear):
+        return DenseLinear(unpacked(linear), linear.bias[: linear.rows])
     assert isinstance(linear, DenseLinear)
     return DenseLinear(linear.weight.float(), None if linear.bias is None else linear.bias.float())
 
@@ -120,8 +114,8 @@ def test_the_cache_grows_on_the_way(tmp_path: Path) -> None:
     assert cache.length == 256
 
 
-def test_sizes_that_do_not_fill_a_vector_take_torchs_way(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path, "llama")
+def test_sizes_that_do_not_fill_a_group_take_torchs_way(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, "llama", intermediate_size=100)
     decoder = Decoder.load(write_tiny_model(tmp_path), Tier.INT4, on_progress=lambda _: None)
     assert decoder._step is None
     assert one_by_one(decoder)[1].length == len(TOKENS)
@@ -136,28 +130,30 @@ llvmlite.binding.get_host_cpu_features = lambda: none
 import torch
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime.decoder import Decoder
-from autoglm_desktop.engine.runtime.jit import primitives
+from autoglm_desktop.engine.runtime.jit import processor
 from autoglm_desktop.engine.runtime.kv import KvCache
 decoder = Decoder.load(Path(sys.argv[1]), Tier(sys.argv[2]), on_progress=lambda _: None)
 cache, tokens = KvCache.create(decoder.config), [int(x) for x in sys.argv[3].split()]
-found = torch.stack([decoder.forward([token], cache) for token in tokens])
-expected = decoder.forward_all(tokens, KvCache.create(decoder.config))
-print(primitives.VNNI, decoder._step is not None, float((found - expected).norm() / expected.norm()))
+torch.save(torch.stack([decoder.forward([token], cache) for token in tokens]), sys.argv[4])
+torch.save(decoder.forward_all(tokens, KvCache.create(decoder.config)), sys.argv[5])
+print(processor.VNNI, decoder._step is not None)
 """
 
 
 @pytest.mark.parametrize("tier", [Tier.INT8, Tier.INT4])
-def test_a_processor_without_products_of_bytes_takes_floats(tmp_path: Path, tier: Tier) -> None:
-    write_tiny_model(tmp_path)
-    write_checkpoint(tmp_path, "qwen2", **SIZES)
+def test_a_processor_without_products_of_bytes_computes_the_same(tmp_path: Path, tier: Tier) -> None:
+    decoder = load(tmp_path, "qwen2", tier)
+    there = [tmp_path / "step.pt", tmp_path / "prompt.pt"]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path), tier.value, " ".join(map(str, TOKENS))],
+        [sys.executable, "-W", "error", "-c", SCRIPT, tmp_path, tier.value, " ".join(map(str, TOKENS)), *there],
         env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "compiled"), "OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
         check=True,
         timeout=200,
     )
-    vnni, compiled, error = done.stdout.split()
-    assert (vnni, compiled) == ("False", "True")
-    assert float(error) < 0.1  # of what torch computes with one scale a token
+    assert done.stdout.split() == ["False", "True"]
+    here = (one_by_one(decoder)[0], decoder.forward_all(TOKENS, KvCache.create(decoder.config)))
+    for path, expected in zip(there, here, strict=True):
+        found = torch.load(path, weights_only=True)
+        assert float((found - expected).norm() / expected.norm()) < 1e-4

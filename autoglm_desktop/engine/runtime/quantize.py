@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from .kernels import rows_at_a_time
-from .kernels_int4 import GROUP
+from .kernels_packed import GROUP
 
 _LEVELS = 15
 _SHRINK = (1.0, 0.92, 0.84)
@@ -40,16 +40,6 @@ class Int4:
     levels: torch.Tensor
     scale: torch.Tensor
     zero: torch.Tensor
-
-    def scale_zero(self) -> torch.Tensor:
-        """Both beside each other, row by row: bf16 [rows, columns / 32, 2]."""
-        return torch.stack((self.scale.t(), self.zero.t()), dim=-1)
-
-    def step(self) -> torch.Tensor:
-        """float32 [rows]: with it every weight of a row is a number from -127 to 127."""
-        scale, zero = self.scale.float(), self.zero.float()
-        ends = torch.maximum((zero - 8 * scale).abs(), (zero + 7 * scale).abs())
-        return (ends.amax(dim=0) / 127).clamp_min_(torch.finfo(torch.float32).tiny)
 
     def dequantize(self) -> torch.Tensor:
         """float32 [rows, columns]."""

@@ -22,7 +22,7 @@ from autoglm_desktop.core.precision import Tier
 from .mapped import MappedFile
 
 _LOG = logging.getLogger(__name__)
-PACKING_VERSION = 5
+PACKING_VERSION = 6
 _ALIGNMENT = 64
 _DTYPES = {torch.int8: "I8", torch.uint8: "U8", torch.bfloat16: "BF16", torch.float32: "F32"}
 

@@ -15,8 +15,7 @@ from .calibrate import Calibration, calibration_sequences
 from .config import ModelConfig
 from .kernels import DenseLinear, Linear
 from .kernels_gpu import gpu_linear
-from .kernels_int4 import GROUP, Int4Linear, pack
-from .kernels_int8 import Int8Linear
+from .kernels_packed import GROUP, PackedLinear, pack_int4, pack_int8
 from .mapped import MappedFile
 from .quantize import Int8, smoothing, to_int4, to_int8
 from .tier_file import TierWriter, open_or_make
@@ -59,11 +58,7 @@ def tier_weights(folder: Path, config: ModelConfig, tier: Tier, on_progress: Pro
     layers = tuple(_packed_layer(file, tensors, index) for index in range(config.n_layers))
     on_progress(1.0)
     embedding = Embedding(file.get("embedding.q8"), file.get("embedding.s"))
-    return Weights(embedding, layers, file.get("norm"), _head(file))
-
-
-def _head(file: MappedFile) -> Int8Linear:
-    return Int8Linear(file.get("head.q8"), file.get("head.s"))
+    return Weights(embedding, layers, file.get("norm"), _packed_linear(file, tensors, "head"))
 
 
 def _packed_layer(file: MappedFile, tensors: DecoderTensors, index: int) -> Layer:
@@ -73,12 +68,10 @@ def _packed_layer(file: MappedFile, tensors: DecoderTensors, index: int) -> Laye
     return replace(layer, attention_norm=file.get(f"attention_norm.{index}"), mlp_norm=file.get(f"mlp_norm.{index}"))
 
 
-def _packed_linear(file: MappedFile, tensors: DecoderTensors, name: str) -> Linear:
-    bias = tensors.bias(name)
-    if f"{name}.q8" in file:
-        return Int8Linear(file.get(f"{name}.q8"), file.get(f"{name}.s"), bias)
-    packed, scale_zero, step = (file.get(f"{name}.{part}") for part in ("q4", "sz", "st"))
-    return Int4Linear(packed, scale_zero, step, bias)
+def _packed_linear(file: MappedFile, tensors: DecoderTensors, name: str) -> PackedLinear:
+    rows, columns = tensors.shape(name)
+    scale = file.get(f"{name}.s") if f"{name}.s" in file else None
+    return PackedLinear(file.get(f"{name}.blocks"), rows, columns, scale, tensors.bias(name))
 
 
 def _pack(out: BinaryIO, tensors: DecoderTensors, tier: Tier, on_progress: Progress) -> None:
@@ -99,7 +92,9 @@ def _pack(out: BinaryIO, tensors: DecoderTensors, tier: Tier, on_progress: Progr
 
 def _pack_ends(writer: TierWriter, tensors: DecoderTensors, calibration: Calibration) -> None:
     """The embedding, and the final norm and the head, whose columns are smoothed."""
-    _add_int8(writer, "embedding", to_int8(tensors.embedding()))
+    embedding = to_int8(tensors.embedding())
+    writer.add("embedding.q8", embedding.levels)
+    writer.add("embedding.s", embedding.scale)
     norm, head = tensors.norm("model.norm", tensors.config.hidden), tensors.head()
     peak = calibration.head_peak(norm)
     factors = torch.ones_like(norm) if peak is None else smoothing(head, peak)
@@ -144,9 +139,7 @@ def _round(writer: TierWriter, name: str, weight: torch.Tensor, hessian: torch.T
         _add_int8(writer, name, int8)
         return int8.dequantize()
     int4 = to_int4(weight, hessian)
-    writer.add(f"{name}.q4", pack(int4.levels))
-    writer.add(f"{name}.sz", int4.scale_zero())
-    writer.add(f"{name}.st", int4.step())
+    writer.add(f"{name}.blocks", pack_int4(int4.levels, int4.scale.t(), int4.zero.t()))
     return int4.dequantize()
 
 
@@ -156,5 +149,5 @@ def _dense(linear: Linear) -> DenseLinear:
 
 
 def _add_int8(writer: TierWriter, name: str, packed: Int8) -> None:
-    writer.add(f"{name}.q8", packed.levels)
+    writer.add(f"{name}.blocks", pack_int8(packed.levels))
     writer.add(f"{name}.s", packed.scale)

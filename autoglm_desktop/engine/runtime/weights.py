@@ -161,9 +161,12 @@ class DecoderTensors:
             return None
         return torch.cat([self._get(f"{part}.bias", rows) for part, rows in parts.items()])
 
-    def rows(self, name: str) -> int:
-        """Outputs of the product `name`."""
-        return self.config.vocab if name == "head" else sum(self._parts(name)[0].values())
+    def shape(self, name: str) -> tuple[int, int]:
+        """Outputs and inputs of the product `name`."""
+        if name == "head":
+            return self.config.vocab, self.config.hidden
+        parts, inputs = self._parts(name)
+        return sum(parts.values()), inputs
 
     def _parts(self, name: str) -> tuple[dict[str, int], int]:
         """What the product `name` is stacked from: names in the file with their rows; and the inputs of all."""

@@ -12,106 +12,85 @@ import numpy as np
 from numba.np.numpy_support import carray as _carray
 
 from .compiling import compiled
-from .primitives import (
-    GROUP,
-    VNNI,
-    add_atomically,
-    add_bf16,
-    bits_of,
-    dot_bf16,
-    dot_int4,
-    dot_int8,
-    float_of,
-    floats,
-    give_way,
-    halves,
-    load_atomically,
-    round_inputs,
-)  # fmt: skip
+from .maths import exp_, silu
+from .memory import barrier, bits_of, floats, halves, share
+from .rounding import round_row
+from .rows import ROWS_AT_A_TIME, add_bf16, dot_bf16, rows_bf16
+from .tiles import GROUP, PANEL, one_int4, one_int8
 
 carray: Any = _carray
 KIND, WEIGHT, SCALES, BIAS, ROWS, COLUMNS = range(6)
 LINEAR = 6
-"""Fields of a product: bits of a weight (16, 8, 4), three addresses (no bias: 0), sizes."""
+"""Fields of a product: bits of a weight (16, 8, 4), three addresses (16 bit without a bias: 0), sizes."""
 ATTENTION_NORM, MLP_NORM, Q_NORM, K_NORM, PRODUCTS = range(5)
 LAYER = PRODUCTS + 4 * LINEAR
 """Fields of a layer: four addresses of float32 norms (0 where there is none), then qkv, output, gate_up, down."""
-_SPINS = 300
-
-
-@compiled
-def _exp(x: Any) -> Any:
-    """eˣ for x ≤ 0, to 1e-6 relative: 2 to the whole part, times Cephes' polynomial for the rest."""
-    x = max(np.float32(x), np.float32(-87.0))
-    whole = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    rest = x - whole * np.float32(0.693359375) + whole * np.float32(2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * rest + np.float32(1.3981999507e-3)
-    p = p * rest + np.float32(8.3334519073e-3)
-    p = p * rest + np.float32(4.1665795894e-2)
-    p = p * rest + np.float32(1.6666665459e-1)
-    p = p * rest + np.float32(5.0000001201e-1)
-    p = p * rest * rest + rest + np.float32(1.0)
-    return p * float_of(np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)))
-
-
-@compiled
-def _barrier(counter: int, passed: int, threads: int) -> int:
-    """Wait until every thread has come here; returns how many arrivals that makes."""
-    passed += threads
-    add_atomically(counter, 1)
-    spins = 0
-    while load_atomically(counter) < passed:
-        spins += 1
-        if spins > _SPINS:
-            give_way()
-    return passed
-
-
-@compiled
-def _share(count: int, me: int, threads: int) -> tuple[int, int]:
-    """Which of `count` are this thread's."""
-    return count * me // threads, count * (me + 1) // threads
 
 
 @compiled
 def _fill(kind: int, inputs: int, n: int) -> None:
-    """Make the tables of an input, whose float32 x is there, as weights of `kind` bits need them."""
-    if kind == 16:
-        return
-    if VNNI:
-        round_inputs(inputs, n, 8 if kind == 4 else 128)
-        return
-    x, tables = carray(floats(inputs), n), carray(floats(inputs + 4 * n), 2 * (n // GROUP))
-    for g in range(n // GROUP):
-        whole = np.float32(0.0)
-        for j in range(GROUP):
-            whole += x[g * GROUP + j]
-        tables[2 * g + 1] = whole
+    """Round an input, whose float32 x [n] is there, for weights of `kind` bits; the result lies behind it."""
+    if kind < 16:
+        round_row(inputs, inputs + 4 * n, n, 8 if kind == 4 else 128)
 
 
 @compiled
-def _row(product: Any, row: int, inputs: int) -> Any:
-    """One output of a product."""
-    n, kind = product[COLUMNS], product[KIND]
-    if kind == 4:
-        y = dot_int4(product[WEIGHT] + row * (n // 2), product[SCALES] + row * (n // GROUP * 4), inputs, n)
-    elif kind == 8:
-        y = dot_int8(product[WEIGHT] + row * n, inputs, n) * floats(product[SCALES])[row]
-    else:
-        y = dot_bf16(product[WEIGHT] + row * n * 2, inputs, n)
+def _dense_panel(product: Any, panel: int, inputs: int, y: int) -> None:
+    n, rows = product[COLUMNS], min(PANEL, product[ROWS] - panel * PANEL)
+    start = product[WEIGHT] + panel * PANEL * n * 2
+    whole = rows // ROWS_AT_A_TIME * ROWS_AT_A_TIME
+    for row in range(0, whole, ROWS_AT_A_TIME):
+        rows_bf16(start + row * n * 2, inputs, n, y + row * 4)
+    out = carray(floats(y), PANEL)
+    for row in range(whole, rows):
+        out[row] = dot_bf16(start + row * n * 2, inputs, n)
     if product[BIAS]:
-        y += floats(product[BIAS])[row]
-    return y
+        bias = carray(floats(product[BIAS] + panel * PANEL * 4), rows)
+        for row in range(rows):
+            out[row] += bias[row]
+
+
+@compiled
+def _panel(product: Any, panel: int, inputs: int, y: int) -> None:
+    """Outputs `panel` · 32 and the 31 that follow, as far as there are any, to float32 `y` [32]."""
+    n, kind = product[COLUMNS], product[KIND]
+    if kind == 16:
+        _dense_panel(product, panel, inputs, y)
+        return
+    weights = product[WEIGHT] + panel * (n // GROUP) * (640 if kind == 4 else 1024)
+    rounded, bias = inputs + 4 * n, product[BIAS] + panel * PANEL * 4
+    if kind == 4:
+        one_int4(weights, rounded, 0, n, 0, bias, y, 0)
+    else:
+        one_int8(weights, rounded, 0, n, product[SCALES] + panel * PANEL * 4, bias, y, 0)
 
 
 @compiled
 def _rows(product: Any, inputs: int, y: Any, me: int, threads: int, add: bool) -> None:
     """This thread's outputs of a product, into `y` or added to it."""
-    begin, end = _share(product[ROWS], me, threads)
-    for row in range(begin, end):
-        value = _row(product, row, inputs)
-        y[row] = y[row] + value if add else value
+    found = np.empty(PANEL, dtype=np.float32)
+    begin, end = share((product[ROWS] + PANEL - 1) // PANEL, me, threads)
+    for panel in range(begin, end):
+        _panel(product, panel, inputs, found.ctypes.data)
+        rows = min(PANEL, product[ROWS] - panel * PANEL)
+        part = y[panel * PANEL : panel * PANEL + rows]
+        if add:
+            part += found[:rows]
+        else:
+            part[:] = found[:rows]
+
+
+@compiled
+def _gated(product: Any, inputs: int, y: Any, me: int, threads: int) -> None:
+    """This thread's part of y = silu(gate) · up, from the product of both; len(y) is a multiple of 32."""
+    gate, up = np.empty(PANEL, dtype=np.float32), np.empty(PANEL, dtype=np.float32)
+    panels = len(y) // PANEL
+    begin, end = share(panels, me, threads)
+    for panel in range(begin, end):
+        _panel(product, panel, inputs, gate.ctypes.data)
+        _panel(product, panels + panel, inputs, up.ctypes.data)
+        for i in range(PANEL):
+            y[panel * PANEL + i] = silu(gate[i]) * up[i]
 
 
 @compiled
@@ -162,19 +141,13 @@ def _attend(q: Any, keys: int, values: int, length: int, scores: Any, out: Any) 
         scores[t] = dot_bf16(keys + t * d * 2, q.ctypes.data, d) * scale
         peak = max(peak, scores[t])
     for t in range(length):
-        scores[t] = _exp(scores[t] - peak)
+        scores[t] = exp_(scores[t] - peak)
     whole = np.float32(0.0)
     for t in range(length):
         whole += scores[t]
     out[:] = np.float32(0.0)
     for t in range(length):
         add_bf16(values + t * d * 2, np.float32(scores[t] / whole), out.ctypes.data, d)
-
-
-@compiled
-def _silu(gate: Any) -> Any:
-    small = _exp(-abs(gate))
-    return gate / (np.float32(1.0) + small) if gate >= 0 else gate * small / (np.float32(1.0) + small)
 
 
 @compiled
@@ -201,9 +174,9 @@ def token_step(
         _norm(x, layer[ATTENTION_NORM], eps, own)
         _fill(product[KIND], own, n)
         _rows(product, own, qkv, me, threads, False)
-        passed = _barrier(counter, passed, threads)
+        passed = barrier(counter, passed, threads)
 
-        begin, end = _share(heads + 2 * kv_heads, me, threads)
+        begin, end = share(heads + 2 * kv_heads, me, threads)
         keys = kv[0] + index * kv[1]
         for h in range(begin, end):
             one = qkv[h * d : (h + 1) * d]
@@ -213,36 +186,34 @@ def token_step(
                 if h < heads + kv_heads:
                     _turn(one, layer[K_NORM], eps, turn[0], turn[1])
                 _keep(one, keys + (h - heads) * kv[2] + before * d * 2)
-        passed = _barrier(counter, passed, threads)
+        passed = barrier(counter, passed, threads)
 
-        begin, end = _share(heads, me, threads)
+        begin, end = share(heads, me, threads)
         for h in range(begin, end):
             k = keys + h // group * kv[2]
             part = slice(h * d, (h + 1) * d)
             _attend(qkv[part], k, k + kv_heads * kv[2], before + 1, scores[me], mixed[part])
-        passed = _barrier(counter, passed, threads)
+        passed = barrier(counter, passed, threads)
 
         product = layer[PRODUCTS + LINEAR : PRODUCTS + 2 * LINEAR]
         carray(floats(own), q_size)[:] = mixed
         _fill(product[KIND], own, q_size)
         _rows(product, own, x, me, threads, True)
-        passed = _barrier(counter, passed, threads)
+        passed = barrier(counter, passed, threads)
 
         product = layer[PRODUCTS + 2 * LINEAR : PRODUCTS + 3 * LINEAR]
         _norm(x, layer[MLP_NORM], eps, own)
         _fill(product[KIND], own, n)
-        begin, end = _share(wide, me, threads)
-        for row in range(begin, end):
-            inner[row] = _silu(_row(product, row, own)) * _row(product, wide + row, own)
-        passed = _barrier(counter, passed, threads)
+        _gated(product, own, inner[:wide], me, threads)
+        passed = barrier(counter, passed, threads)
 
         product = layer[PRODUCTS + 3 * LINEAR : PRODUCTS + 4 * LINEAR]
         carray(floats(own), wide)[:] = inner[:wide]
         _fill(product[KIND], own, wide)
         _rows(product, own, x, me, threads, True)
-        passed = _barrier(counter, passed, threads)
+        passed = barrier(counter, passed, threads)
 
     _norm(x, norm, eps, own)
     _fill(head[KIND], own, n)
     _rows(head, own, logits, me, threads, False)
-    _barrier(counter, passed, threads)
+    barrier(counter, passed, threads)

@@ -9,31 +9,29 @@ import torch
 
 from autoglm_desktop.engine.runtime.config import ModelConfig
 from autoglm_desktop.engine.runtime.kernels import DenseLinear, Linear
-from autoglm_desktop.engine.runtime.kernels_int4 import Int4Linear
-from autoglm_desktop.engine.runtime.kernels_int8 import Int8Linear
+from autoglm_desktop.engine.runtime.kernels_packed import PackedLinear
 from autoglm_desktop.engine.runtime.kv import KvCache
 from autoglm_desktop.engine.runtime.rope import RopeTable
 from autoglm_desktop.engine.runtime.weights import Layer, Weights
 
-from .primitives import input_bytes
 from .step import LAYER, token_step
 from .threads import on_all_threads
+from .tiles import GROUP, input_bytes
 
 _ALIGNMENT = 64
-_BLOCK = 64
 
 
 def supports(config: ModelConfig, weights: Weights) -> bool:
     """Whether the compiled step can run these weights: on the CPU, in a tier, of sizes that fill its vectors."""
     sizes = (config.hidden, config.q_size, config.intermediate)
-    fits = all(size % _BLOCK == 0 for size in sizes) and config.head_dim % 16 == 0 and config.rope.rotary_dim % 2 == 0
+    fits = all(size % GROUP == 0 for size in sizes) and config.head_dim % 16 == 0 and config.rope.rotary_dim % 2 == 0
     return fits and all(_is_known(linear) for linear in weights.linears())
 
 
 def _is_known(linear: Linear) -> bool:
     if isinstance(linear, DenseLinear):
         return linear.weight.dtype is torch.bfloat16 and linear.weight.device.type == "cpu"
-    return isinstance(linear, Int8Linear | Int4Linear)
+    return isinstance(linear, PackedLinear)
 
 
 class Stepper:
@@ -49,8 +47,8 @@ class Stepper:
         self._norm = self._address(weights.norm.float())
         self._threads = torch.get_num_threads()
         widest = max(config.hidden, config.q_size, config.intermediate)
-        self._own = _aligned(self._threads * (input_bytes(widest) + _ALIGNMENT))
-        self._own_bytes = input_bytes(widest) // _ALIGNMENT * _ALIGNMENT + _ALIGNMENT
+        self._own_bytes = -(-(4 * widest + input_bytes(widest)) // _ALIGNMENT) * _ALIGNMENT
+        self._own = _aligned(self._threads * self._own_bytes)
         self._work = np.zeros(2 * config.q_size + 2 * config.kv_size + config.intermediate, dtype=np.float32)
         self._counter = np.zeros(1, dtype=np.int64)
         self._scores = np.zeros((self._threads, 0), dtype=np.float32)
@@ -84,17 +82,18 @@ class Stepper:
 
     def _product(self, linear: Linear) -> list[int]:
         if isinstance(linear, DenseLinear):
-            kind, weight, scales, bias = 16, linear.weight, None, linear.bias
-        elif isinstance(linear, Int8Linear):
-            kind, weight, scales, bias = 8, linear.weight, linear.scale, linear.bias
-        else:
-            assert isinstance(linear, Int4Linear), "supports() looked"
-            kind, weight, scales, bias = 4, linear.packed, linear.scale_zero, linear.bias
-        rows, columns = weight.shape[0], weight.shape[1] * (2 if kind == 4 else 1)
-        addresses = [
-            0 if t is None else self._address(t) for t in (weight, scales, None if bias is None else bias.float())
+            bias = 0 if linear.bias is None else self._address(linear.bias.float())
+            return [16, self._address(linear.weight), 0, bias, *linear.weight.shape]
+        assert isinstance(linear, PackedLinear), "supports() looked"
+        scale = 0 if linear.scale is None else self._address(linear.scale)
+        return [
+            linear.bits,
+            self._address(linear.blocks),
+            scale,
+            self._address(linear.bias),
+            linear.rows,
+            linear.columns,
         ]
-        return [kind, *addresses, rows, columns]
 
     def _address(self, tensor: torch.Tensor) -> int:
         tensor = tensor.contiguous()
