@@ -25,7 +25,7 @@ from tests.helpers.tiny_model import write_tiny_model
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
 SIZES = {"hidden_size": 128, "intermediate_size": 320, "num_attention_heads": 4, "head_dim": 32}
 TOKENS = [int(x) for x in torch.randint(0, 258, (24,), generator=torch.Generator().manual_seed(5))]
-BOUNDS = {Tier.FP16: 0.01, Tier.INT8: 0.04, Tier.INT4: 0.06}
+BOUNDS = {Tier.FP16: 0.01, Tier.INT8: 0.05, Tier.INT4: 0.06}
 """Keys and values are rounded to bf16, and inputs of 8- and 4-bit weights to 8 bits."""
 
 

@@ -26,7 +26,7 @@ class BlockRunner:
         are written behind.
         """
         n, heads = x.shape[0], self._config.n_kv_heads
-        mask = causal_mask(n, start, kv.dtype, x.device)
+        mask = causal_mask(n, start, kv.dtype if x.is_cuda else torch.float32, x.device)
         new = kv[:, :, start : start + n].unbind()
         keys, values = kv[:, :heads, : start + n].unbind(), kv[:, heads:, : start + n].unbind()
         for layer, *places in zip(layers, new, keys, values, strict=True):
@@ -39,7 +39,7 @@ class BlockRunner:
         qkv = layer.qkv(rms_norm(x, layer.attention_norm, eps))
         x += layer.output(self._attention(qkv, layer, places, start, mask))
         gate, up = layer.gate_up(rms_norm(x, layer.mlp_norm, eps)).chunk(2, dim=-1)
-        x += layer.down(functional.silu(gate).mul_(up))
+        x += layer.down(functional.silu(gate, inplace=True).mul_(up))
 
     def _attention(
         self, qkv: torch.Tensor, layer: Layer, places: list[torch.Tensor], start: int, mask: torch.Tensor | None
@@ -54,7 +54,7 @@ class BlockRunner:
         rotate_(qkv[:, :turned, : c.rope.rotary_dim], *self._rope.at(start, n, qkv.dtype))
         new, keys, values = places
         new.copy_(qkv[:, c.n_heads :].transpose(0, 1))
-        return attend(qkv[:, : c.n_heads].to(keys.dtype), keys, values, mask)
+        return attend(qkv[:, : c.n_heads], keys, values, mask)
 
     def _norm_heads_(self, heads: torch.Tensor, weight: torch.Tensor) -> None:
         heads.copy_(functional.rms_norm(heads.float(), (self._config.head_dim,), weight, self._config.rms_eps))
@@ -72,9 +72,12 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor
     """q [n, heads, d], k and v [kv_heads, length, d] → [n, heads · d].
 
     A single query needs no mask: the query heads that share a key head are then the rows of one product, and keys are
-    not repeated. With several queries and none before them the kernel skips what causality hides.
+    not repeated. With several queries and none before them the kernel skips what causality hides. Several queries are
+    computed in float32 on a processor: as fast as in bf16, and with a mask twice as fast.
     """
     n, heads, d = q.shape
+    dtype = k.dtype if n == 1 or q.is_cuda else torch.float32
+    q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
     if n == 1:
         grouped = q.view(1, k.shape[0], heads // k.shape[0], d)
         return functional.scaled_dot_product_attention(grouped, k[None], v[None]).view(1, heads * d)

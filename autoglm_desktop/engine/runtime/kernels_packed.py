@@ -75,5 +75,7 @@ class PackedLinear:
         """x [n, columns] of any float type → float32 [n, rows]."""
         from .jit.batch import multiply  # compiled where it is used, and not where weights are 16 bit
 
-        x = functional.pad(x.float(), (0, self.blocks.shape[1] * GROUP - self.columns))
+        x, missing = x.float(), self.blocks.shape[1] * GROUP - self.columns
+        if missing:  # padding copies even where it adds nothing
+            x = functional.pad(x, (0, missing))
         return multiply(x, self.blocks, self.bits, self.scale, self.bias)[:, : self.rows]

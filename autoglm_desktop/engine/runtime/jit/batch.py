@@ -76,13 +76,13 @@ def _panel_int4(
 
 @compiled
 def _multiply(
-    bits: int, x: int, n: int, columns: int, weights: int, scale: int, bias: int, panels: int, inputs: int,
-    stride: int, y: int, y_stride: int, scratch: int, counter: int, me: int, threads: int,
+    bits: int, x: int, x_stride: int, n: int, columns: int, weights: int, scale: int, bias: int, panels: int,
+    inputs: int, stride: int, y: int, y_stride: int, scratch: int, counter: int, me: int, threads: int,
 ) -> None:  # fmt: skip
     """This thread's part. Strides in bytes; `inputs` and `y` have room for whole tiles, `scratch` for one panel."""
     begin, end = share(n, me, threads)
     for t in range(begin, end):
-        round_row(x + t * columns * 4, inputs + t * stride, columns, _MIDDLE_4 if bits == 4 else _MIDDLE_8)
+        round_row(x + t * x_stride, inputs + t * stride, columns, _MIDDLE_4 if bits == 4 else _MIDDLE_8)
     barrier(counter, 0, threads)
     begin, end = share(panels, me, threads)
     for panel in range(begin, end):
@@ -109,13 +109,13 @@ def multiply(
     y = torch.empty((whole, panels * PANEL))
     scratch_bytes = UNPACKED_BYTES * (columns // GROUP) if bits == 4 and n > 1 else 0
     scratch = torch.empty((threads, scratch_bytes), dtype=torch.uint8)
-    counter = np.zeros(1, dtype=np.int64)
-    x = x.contiguous()
+    scales, counter = 0 if scale is None else scale.data_ptr(), np.zeros(1, dtype=np.int64)
+    x = x if x.stride(1) == 1 else x.contiguous()
 
     def work(me: int) -> None:
         _multiply(
-            bits, x.data_ptr(), n, columns, blocks.data_ptr(), 0 if scale is None else scale.data_ptr(),
-            bias.data_ptr(), panels, inputs.data_ptr(), stride, y.data_ptr(), panels * PANEL * 4,
+            bits, x.data_ptr(), 4 * x.stride(0), n, columns, blocks.data_ptr(), scales, bias.data_ptr(), panels,
+            inputs.data_ptr(), stride, y.data_ptr(), panels * PANEL * 4,
             scratch.data_ptr() + me * scratch_bytes, counter.ctypes.data, me, threads,
         )  # fmt: skip
 
