@@ -125,27 +125,31 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import llvmlite.binding
-none = llvmlite.binding.FeatureMap()
-llvmlite.binding.get_host_cpu_features = lambda: none
+here = llvmlite.binding.get_host_cpu_features()
+kept = llvmlite.binding.FeatureMap({name: here.get(name, False) for name in sys.argv[3].split()})
+llvmlite.binding.get_host_cpu_features = lambda: kept
 import torch
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime.decoder import Decoder
 from autoglm_desktop.engine.runtime.jit import processor
 from autoglm_desktop.engine.runtime.kv import KvCache
 decoder = Decoder.load(Path(sys.argv[1]), Tier(sys.argv[2]), on_progress=lambda _: None)
-cache, tokens = KvCache.create(decoder.config), [int(x) for x in sys.argv[3].split()]
-torch.save(torch.stack([decoder.forward([token], cache) for token in tokens]), sys.argv[4])
-torch.save(decoder.forward_all(tokens, KvCache.create(decoder.config)), sys.argv[5])
-print(processor.VNNI, decoder._step is not None)
+cache, tokens = KvCache.create(decoder.config), [int(x) for x in sys.argv[4].split()]
+torch.save(torch.stack([decoder.forward([token], cache) for token in tokens]), sys.argv[5])
+torch.save(decoder.forward_all(tokens, KvCache.create(decoder.config)), sys.argv[6])
+print(processor.WIDE, decoder._step is not None)
 """
 
 
-@pytest.mark.parametrize("tier", [Tier.INT8, Tier.INT4])
-def test_a_processor_without_products_of_bytes_computes_the_same(tmp_path: Path, tier: Tier) -> None:
+@pytest.mark.parametrize(
+    ("tier", "features"), [(Tier.INT8, ""), (Tier.INT4, "avx2"), (Tier.INT8, "avx2"), (Tier.INT4, "avx2 avxvnni")]
+)
+def test_a_simpler_processor_computes_the_same(tmp_path: Path, tier: Tier, features: str) -> None:
     decoder = load(tmp_path, "qwen2", tier)
     there = [tmp_path / "step.pt", tmp_path / "prompt.pt"]
+    tokens = " ".join(map(str, TOKENS))
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, tmp_path, tier.value, " ".join(map(str, TOKENS)), *there],
+        [sys.executable, "-W", "error", "-c", SCRIPT, tmp_path, tier.value, features, tokens, *there],
         env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "compiled"), "OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,

@@ -8,17 +8,12 @@ import sys
 
 import llvmlite.binding as llvm
 
-
-def _has_vnni() -> bool:
-    """Whether 256-bit VNNI can be used: AVX-512's, or AVX-VNNI."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
-    has = llvm.get_host_cpu_features()
-    return bool((has.get("avx512vnni") and has.get("avx512vl")) or has.get("avxvnni"))
-
-
-VNNI = _has_vnni()
-WIDE = VNNI and bool(llvm.get_host_cpu_features().get("avx512vnni"))
+_HAS = dict(llvm.get_host_cpu_features()) if platform.machine().lower() in ("x86_64", "amd64") else {}
+WIDE = bool(_HAS.get("avx512vnni") and _HAS.get("avx512vl"))
+"""Whether bytes are multiplied in vectors of 512 bits (AVX-512 VNNI)."""
+VNNI = WIDE or bool(_HAS.get("avxvnni"))
+"""Whether they are in vectors of 256 bits at least."""
+AVX2 = bool(_HAS.get("avx2"))
 
 
 def _thread_yield() -> str:

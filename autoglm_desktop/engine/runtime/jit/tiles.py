@@ -43,7 +43,7 @@ from .ir_tools import (
     summed,
     vector,
 )  # fmt: skip
-from .processor import VNNI, WIDE
+from .processor import AVX2, VNNI, WIDE
 
 GROUP = 32
 PANEL = 32
@@ -72,17 +72,30 @@ def _byte_products(b: Builder, start: Value, unsigned: Value, signed: Value) -> 
         return call(b, "llvm.x86.avx512.vpdpbusd.512", words, start, *(b.bitcast(v, words) for v in (unsigned, signed)))
     if VNNI:
         return _in_halves(b, start, unsigned, signed)
-    pairs = vector(I16, 64)
-    x, y = b.zext(unsigned, pairs), b.sext(signed, pairs)
-    for count in (32, 16):
-        parts = []
-        for odd in range(2):
-            lanes = range(odd, 2 * count, 2)
-            cut = [shuffle(b, v, v, lanes) for v in ((x, y) if count == 32 else (x,))]
-            wide = [b.sext(v, vector(I32, count)) if v.type.element == I16 else v for v in cut]
-            parts.append(b.mul(*wide) if count == 32 else wide[0])
-        x = b.add(*parts)
-    return b.add(start, x)
+    return _by_pairs(b, start, unsigned, signed)
+
+
+def _by_pairs(b: Builder, start: Value, unsigned: Value, signed: Value) -> Value:
+    """Without VNNI: the first and third of four bytes as 16-bit numbers, then the second and fourth."""
+    words = vector(I16, 32)
+    w, x, byte = b.bitcast(unsigned, words), b.bitcast(signed, words), constant(words, 8)
+    first = (b.and_(w, constant(words, 255)), b.ashr(b.shl(x, byte), byte))
+    second = (b.lshr(w, byte), b.ashr(x, byte))
+    for weights, inputs in (first, second):
+        start = b.add(start, _pair_products(b, weights, inputs))
+    return start
+
+
+def _pair_products(b: Builder, x: Value, y: Value) -> Value:
+    """int32 [16] sums of two neighbouring products of int16 [32]."""
+    if AVX2:
+        halves = []
+        for half in range(2):
+            cut = [shuffle(b, v, v, range(half * 16, half * 16 + 16)) for v in (x, y)]
+            halves.append(call(b, "llvm.x86.avx2.pmadd.wd", vector(I32, 8), *cut))
+        return shuffle(b, halves[0], halves[1], range(16))
+    products = b.mul(*(b.sext(v, vector(I32, 32)) for v in (x, y)))
+    return b.add(*(shuffle(b, products, products, range(odd, 32, 2)) for odd in range(2)))
 
 
 def _in_halves(b: Builder, start: Value, unsigned: Value, signed: Value) -> Value:
