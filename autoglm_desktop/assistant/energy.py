@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autoglm_desktop.core.clock import awake_or_not_s
 from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.events import EngineStatus, PerceptionEvent, TurnEvent
 from autoglm_desktop.core.i18n import Text, msg
@@ -63,7 +64,7 @@ class EnergyService:
         *,
         settings: Settings,
         computer: ThisComputer | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = awake_or_not_s,
         wall: Callable[[], float] = time.time,
         own_phones: Path | None = None,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from autoglm_desktop.assistant.energy_desk import News
 from autoglm_desktop.assistant.energy_history import History
 from autoglm_desktop.assistant.energy_log import LOG_LINES
 from autoglm_desktop.assistant.energy_view import EnergyView, Source
+from autoglm_desktop.core import clock as host_clock
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.events import (
     EngineState,
@@ -31,7 +33,7 @@ from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.phone import Down
 from autoglm_desktop.energy.policies import Goal, Policy
-from tests.helpers.energy_services import WALL_S, Card, Clock, pass_time, service_at
+from tests.helpers.energy_services import WALL_S, Card, Clock, bare_computer, pass_time, service_at
 
 NAN, INF = float("nan"), float("inf")
 
@@ -292,6 +294,22 @@ def test_a_suspended_computer_pauses_the_phone_and_a_clock_that_goes_back_moves_
     assert service.view().snapshot.state == before
     pass_time(service, clock, 5)
     assert service.view().snapshot.state.soc < before.soc
+
+
+def test_the_clock_of_a_service_goes_on_while_the_computer_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`time.monotonic` stands still during suspend on Linux; the clock since the start of the computer does not."""
+    if host_clock._ID is None:
+        pytest.skip("this system has one clock only, which counts suspended time")
+    read, slept_s = time.clock_gettime, 0.0
+    monkeypatch.setattr(
+        time, "clock_gettime", lambda which: read(which) + (slept_s if which == host_clock._ID else 0.0)
+    )
+    service = EnergyService(settings=Settings(), computer=bare_computer())
+    service.beat()
+    awake_s, slept_s = time.monotonic(), 8 * 3600.0
+    service.beat()
+    assert time.monotonic() - awake_s < slept_s / 2
+    assert any(line.startswith("The simulated phone paused for 288") for line in _log(service))
 
 
 def test_an_empty_phone_is_off_and_a_slider_starts_it_again() -> None:
