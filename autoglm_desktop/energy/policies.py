@@ -229,8 +229,10 @@ def _plugged_s(situation: Situation, memory: Memory) -> float | None:
 def _last_until(situation: Situation, memory: Memory) -> Pick:
     goal, battery, pack = situation.goal, situation.battery, situation.pack_wh
     missing = goal is None or battery is None or pack is None or not situation.forecasts
-    if missing or situation.charging or is_emergency(situation, memory):
+    emergency = is_emergency(situation, memory)
+    if missing or situation.charging or emergency:
         return _steady(situation, memory)
+    memory = replace(memory, emergency=emergency)
     assert goal is not None
     assert battery is not None
     assert pack is not None

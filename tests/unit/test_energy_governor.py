@@ -51,6 +51,16 @@ def test_the_guide_takes_fp16_when_plugged_in() -> None:
         assert "Plugged in" in decision.reasons[0].english()
 
 
+@pytest.mark.parametrize("policy", [Policy.STEADY, Policy.LAST_UNTIL])
+def test_an_emergency_is_over_once_the_device_cooled(policy: Policy) -> None:
+    """Hot, a little cooler (still within the hysteresis), cool, and as warm as that again."""
+    plan = {"goal": GOAL, "pack_wh": 18.0, "forecasts": COSTS, "network": True}
+    skins = (52.5, 50.5, 40.0, 50.5)
+    decisions = follow(policy, [at(0.9, 400.0 * i, skin_temp_c=skin, **plan) for i, skin in enumerate(skins)])
+    assert [d.cloud for d in decisions] == [True, True, False, False]
+    assert [d.tier is Tier.INT4 for d in decisions] == [True, True, False, False]
+
+
 def test_steady_changes_three_percent_beyond_the_guide() -> None:
     levels = [0.75, 0.69, 0.671, 0.67, 0.31, 0.28, 0.271, 0.27, 0.32, 0.33, 0.331, 0.72, 0.73, 0.731]
     decisions = follow(Policy.STEADY, [at(b, 100.0 * i) for i, b in enumerate(levels)])
