@@ -12,7 +12,8 @@ import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.energy.decode_run import decode_run
-from autoglm_desktop.energy.profile import load_profile
+from autoglm_desktop.energy.phone import Down, Load, Phone, start, step
+from autoglm_desktop.energy.profile import load_profile, profile_ids
 from autoglm_desktop.energy.shapes import SHAPES, read_gb
 from tests.helpers import phone_traces
 
@@ -108,10 +109,36 @@ def test_a_hotter_room_is_never_faster() -> None:
     assert rates == sorted(rates, reverse=True)
 
 
-def test_it_ends_when_the_phone_is_empty() -> None:
+def test_in_frost_the_phone_slows_and_lives_and_a_hotter_room_is_never_faster() -> None:
+    """A cold cell sags: phones slow down before its voltage reaches the cut-off, they do not turn off at 60 %."""
+    rates = []
+    for ambient_c in range(-20, 55, 5):
+        run = decode_run(IPHONE, 1.81, ambient_c=float(ambient_c))
+        assert "ended" not in run
+        assert len(run["series"]) == 600
+        rates.append(run["mean_tok_s"])
+    assert rates == sorted(rates, reverse=True)
+
+
+@pytest.mark.parametrize("phone_id", profile_ids(None))
+def test_no_phone_turns_off_in_frost_while_a_third_of_its_charge_is_left(phone_id: str) -> None:
+    profile = load_profile(phone_id)
+    phone = Phone(profile)
+    least_v, state = profile.battery.cutoff_v, start(phone, 0.35, ambient_c=-20.0)
+    granted = 1.0
+    for _ in range(300):
+        state, flows = step(phone, state, Load(-20.0, 0.4, speech_w=20.0), 1.0)
+        granted = min(granted, flows.granted)
+        assert flows.voltage_v > least_v
+    assert state.down == Down.ON
+    assert 0.0 < granted < 1.0
+
+
+def test_it_ends_when_the_phone_is_empty_and_says_so() -> None:
     result = decode_run(load_profile("ar-glasses"), 0.7, seconds=6 * 3600)
     assert 0.0 < result["series"][-1]["t_s"] < 6 * 3600
     assert result["series"][-1]["soc"] > 0.0
+    assert result["ended"] == "empty"
 
 
 @pytest.mark.parametrize(
