@@ -25,8 +25,9 @@ from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.provenance import Provenance, Quantity
 from autoglm_desktop.core.settings import Settings
-from autoglm_desktop.energy.governor import Decision
+from autoglm_desktop.energy.governor import Decision, misfit_words
 from autoglm_desktop.energy.policies import Goal, Policy
+from autoglm_desktop.energy.power import room_of
 from autoglm_desktop.energy.profile import Profile, profile_ids
 from autoglm_desktop.energy.telemetry import Telemetry, ThisComputer, not_read_yet
 
@@ -132,6 +133,10 @@ class EnergyService:
     def profile(self) -> Profile:
         """The phone that is simulated."""
         return self._desk.phone.profile
+
+    def misfit(self, tier: Tier) -> Text | None:
+        """Why the simulated phone could not hold `tier`; None when it could."""
+        return misfit_words(tier, room_of(self.profile))
 
     def view(self) -> EnergyView:
         """Everything as of the last move. With the thread running, the sensors are read there."""

@@ -10,7 +10,7 @@ from autoglm_desktop.energy.forecast import forecasts, pack_wh_between
 from autoglm_desktop.energy.governor import Decision, decide, worst_of
 from autoglm_desktop.energy.live import LivePhone, Snapshot
 from autoglm_desktop.energy.policies import Forecast, Goal, Memory, Policy, Situation
-from autoglm_desktop.energy.power import tiers_that_fit
+from autoglm_desktop.energy.power import room_of, tiers_that_fit
 from autoglm_desktop.energy.telemetry import Telemetry
 
 from .energy_view import Source
@@ -76,6 +76,7 @@ class Governor:
             skin_temp_c=state.body_c,
             choice=self.rules.choice,
             tiers=tiers_that_fit(profile),
+            room=room_of(profile),
             network=self.network,
             goal=goal,
             pack_wh=pack_wh_between(phone.phone, state.soc, goal.reserve if goal is not None else 0.0),
@@ -108,6 +109,7 @@ def _of_computer(of_phone: Situation, seen: Telemetry) -> Situation:
         soc_temp_c=max(temperatures, default=None),
         skin_temp_c=None,
         tiers=tuple(Tier),
+        room=None,
         pack_wh=None,
         forecasts=(),
     )

@@ -334,7 +334,12 @@ def test_another_phone_keeps_charge_and_surroundings_and_its_memory_decides() ->
     view = service.view()
     assert (view.phone_id, view.snapshot.state.soc, view.snapshot.conditions.ambient_c) == ("ar-glasses", 0.8, 30.0)
     assert view.snapshot.conditions.plugged
-    assert "does not fit this device's memory" in view.decision.reasons[0].english()
+    told = "FP16 needs 2.5 GB and an app on this phone may hold 2.0 GB: INT8, 1.3 GB."
+    assert view.decision.reasons[0].english() == told
+    assert service.misfit(Tier.INT8) is None
+    service.set_choice(TierChoice.FP16)
+    assert (service.decision.tier, service.decision.misfit) == (Tier.FP16, service.misfit(Tier.FP16))
+    assert any(line.startswith("FP16 needs 2.5 GB") and "this computer" in line for line in _log(service))
     with pytest.raises(AppError) as refused:
         service.set_phone("nokia-3310")
     assert refused.value.report.code is ErrorCode.BAD_INPUT

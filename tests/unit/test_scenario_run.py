@@ -147,7 +147,7 @@ def test_a_phone_without_room_for_a_tier_answers_in_one_that_fits() -> None:
     result = run_scenario(load_scenario("commute"), load_profile("iphone-17-pro"), Policy.FIXED_FP16)
     by_tier = result.figures["tokens_by_tier"]
     assert by_tier["int4"] > 0.0 == by_tier["fp16"]
-    assert "memory" in result.changes[0].reason.english()
+    assert "18.8 GB" in result.changes[0].reason.english()
 
 
 def test_measured_quality_is_weighted_by_tokens() -> None:
