@@ -130,9 +130,9 @@ class Desk:
         loaded_gb = modalities_loaded_gb(self.status, status)
         if loaded_gb > 0.0:
             self.phone.work(Work(status.tier or self.decision.tier, loads_gb=loaded_gb))
-        self.status = status
+        before, self.status = self.status, status
         if status.state is EngineState.LOADING and not self.running:
-            self._preloading = True
+            self._preloading = self._preloading or _is_of_the_model(before, status)
         elif status.state in (EngineState.READY, EngineState.BUSY) and self._preloading and status.tier is not None:
             self._preloading = False
             self.phone.work(Work(status.tier, loads_weights=1))
@@ -198,3 +198,10 @@ class Desk:
             default = load_profile(DEFAULT_PHONE)
             self.note(error.report.cause, msg("{name} is simulated instead.", name=default.name))
             return default
+
+
+def _is_of_the_model(before: EngineStatus, loading: EngineStatus) -> bool:
+    """Whether it is the language model that is being loaded: a modality leaves what is told of the model as it was."""
+    gone = before.state in (EngineState.STOPPED, EngineState.STARTING)
+    held = None if gone else (before.model_id, before.tier)
+    return loading.model_id is not None and (loading.model_id, loading.tier) != held

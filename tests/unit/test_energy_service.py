@@ -28,6 +28,7 @@ from autoglm_desktop.core.events import (
     TierSwitched,
     Usage,
 )
+from autoglm_desktop.core.perception import Modality, ModalityStatus
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.core.settings import Settings
@@ -448,6 +449,23 @@ def test_a_model_loaded_ahead_is_work_and_one_that_a_turn_tells_of_counts_once()
     clock_service.beat()
     assert service.view().snapshot.backlog.loading_gb == 6.0
     assert clock_service.view().snapshot.backlog.loading_gb == 6.0
+
+
+@pytest.mark.parametrize("model", [("m", Tier.INT4), (None, None)])
+def test_a_modality_that_is_loaded_is_no_reading_of_the_model(model: tuple[str | None, Tier | None]) -> None:
+    name, tier = model
+    service = service_at(Clock())
+    service.engine_changed(EngineStatus(EngineState.READY, name, tier))
+    for fraction in (0.0, 0.5):
+        service.engine_changed(EngineStatus(EngineState.LOADING, name, tier, fraction))
+    loaded = (ModalityStatus(Modality.SPEECH, loaded=True, bytes_held=20_000_000),)
+    service.engine_changed(EngineStatus(EngineState.READY, name, tier, modalities=loaded))
+    service.beat()
+    assert service.view().snapshot.backlog.loading_gb == pytest.approx(0.02)
+    service.engine_changed(EngineStatus(EngineState.LOADING, "other", Tier.INT4, 0.0, modalities=loaded))
+    service.engine_changed(EngineStatus(EngineState.READY, "other", Tier.INT4, modalities=loaded))
+    service.beat()
+    assert service.view().snapshot.backlog.loading_gb == pytest.approx(6.02)
 
 
 def test_a_switch_in_mid_turn_is_work_in_the_new_tier() -> None:
