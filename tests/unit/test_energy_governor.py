@@ -196,12 +196,12 @@ def test_what_does_not_fit_is_told_with_figures() -> None:
 
 
 def test_a_choice_by_hand_wins_over_the_phone_s_memory_and_is_told_so() -> None:
-    now = {"tiers": (Tier.INT4,), "room": ROOM}
-    decision = decide(Policy.STEADY, at(0.9, choice=TierChoice.FP16, **now), MEMORY)[0]
+    now = at(0.9, tiers=(Tier.INT4,), room=ROOM)
+    decision = decide(Policy.STEADY, replace(now, choice=TierChoice.FP16), MEMORY)[0]
     assert (decision.tier, decision.chosen_by_user) == (Tier.FP16, True)
     assert decision.misfit == decision.reasons[0]
     assert "FP16 needs 18.8 GB and an app on this phone may hold 6.0 GB" in decision.reasons[0].english()
-    fitting = decide(Policy.STEADY, at(0.9, choice=TierChoice.INT4, **now), MEMORY)[0]
+    fitting = decide(Policy.STEADY, replace(now, choice=TierChoice.INT4), MEMORY)[0]
     assert fitting.misfit is None
     assert "You chose INT4" in fitting.reasons[0].english()
 
