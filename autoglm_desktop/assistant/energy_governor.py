@@ -37,7 +37,10 @@ class Governor:
     network: bool = False
     """Whether a cloud endpoint is set up that the governor may offer."""
     _demand: deque[tuple[float, float]] = field(default_factory=deque)
-    """Phone time and tokens decoded until then, over the last ten minutes."""
+    """Seconds that the phone simulated and tokens decoded until then, over the last ten minutes.
+
+    Not the wall's time, which may be set back.
+    """
 
     def decide(
         self, now_s: float, phone: LivePhone, seen: Snapshot, computer: Telemetry | None, *, between_turns: bool
@@ -80,12 +83,12 @@ class Governor:
             network=self.network,
             goal=goal,
             pack_wh=pack_wh_between(phone.phone, state.soc, goal.reserve if goal is not None else 0.0),
-            forecasts=self._forecasts(now_s, phone, seen) if self.rules.policy is Policy.LAST_UNTIL else (),
+            forecasts=self._forecasts(phone, seen) if self.rules.policy is Policy.LAST_UNTIL else (),
         )
 
-    def _forecasts(self, now_s: float, phone: LivePhone, seen: Snapshot) -> tuple[Forecast, ...]:
+    def _forecasts(self, phone: LivePhone, seen: Snapshot) -> tuple[Forecast, ...]:
         around = seen.conditions
-        demand = self._demand_tok_s(now_s, seen.decoded_tok)
+        demand = self._demand_tok_s(seen.state.time_s, seen.decoded_tok)
         return forecasts(phone.phone, tokens_s=demand, ambient_c=around.ambient_c, screen=around.screen)
 
     def _demand_tok_s(self, now_s: float, decoded_tok: float) -> float:

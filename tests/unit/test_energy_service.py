@@ -398,6 +398,23 @@ def test_last_until_plans_by_the_demand_and_without_a_goal_is_steady() -> None:
     assert _cap(service) is None
 
 
+def test_a_wall_clock_that_is_set_back_does_not_hide_the_demand() -> None:
+    clock = Clock()
+    back_s = 0.0
+    service = EnergyService(
+        settings=Settings(), computer=bare_computer(), clock=clock, wall=lambda: clock.wall() - back_s
+    )
+    service.set_policy(Policy.LAST_UNTIL)
+    _turn(service, Tier.FP16, _usage(Tier.FP16, completion=1500))
+    pass_time(service, clock, 120)
+    service.set_goal(Goal(clock.wall() + 5 * 3600.0))
+    assert service.decision.tier is not Tier.FP16, "ten tokens a second do not last five hours"
+    back_s = 3600.0
+    pass_time(service, clock, 2)
+    service.set_goal(Goal(clock.wall() - back_s + 5 * 3600.0))
+    assert service.decision.tier is not Tier.FP16
+
+
 def test_what_is_chosen_and_where_the_phone_stands_go_into_the_settings_and_back() -> None:
     clock = Clock()
     service = service_at(clock)
