@@ -311,6 +311,11 @@ class EnergyService:
             desk.note(msg("An identical question was answered from the cache: nothing was computed."))
         return energy
 
+    def tier_set(self, tier: Tier) -> None:
+        """The engine was told to go on in `tier`: the running turn tells of it itself, those that wait begin in it."""
+        with self._lock:
+            self._desk.tier_set(tier)
+
     def engine_changed(self, status: EngineStatus) -> None:
         """What the engine's `watch` tells."""
         with self._lock:

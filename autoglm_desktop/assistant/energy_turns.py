@@ -63,6 +63,20 @@ class TurnMeter:
         self.usage: Usage | None = None
         """What the last event told."""
 
+    @property
+    def tier(self) -> Tier:
+        """What the turn was asked in, and is made in since it runs."""
+        return self._tracker.tier
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing was heard of it yet but that it waits for others."""
+        return self._mark is None
+
+    def ask_in(self, tier: Tier) -> None:
+        """Another tier for a turn that waits."""
+        self._tracker = WorkTracker(tier)
+
     def take(self, event: TurnEvent) -> Work | None:
         """The work that the event tells of, if any. Raises ValueError for impossible counts."""
         if self._mark is None and not (isinstance(event, PhaseChanged) and event.phase is Phase.QUEUED):

@@ -244,6 +244,39 @@ def test_an_emergency_asks_for_the_tier_at_once_and_so_does_a_change_before_a_wa
     service.end(third)
 
 
+def test_under_guide_a_turn_that_waits_does_not_keep_the_tier_that_it_was_asked_in() -> None:
+    """The guide decides in the middle of an answer; at its end there is no news, and still a turn to be told."""
+    service = service_at(Clock())
+    service.set_policy(Policy.GUIDE)
+    told: list[News] = []
+    service.connect(told.append, lambda: None)
+    first, second = service.begin(Tier.FP16), service.begin(Tier.FP16)
+    service.take(first, PhaseChanged("t", Phase.GENERATING))
+    service.set_battery(0.2)
+    assert [(news.decision.tier, news.at_once) for news in told] == [(Tier.INT4, False)]
+    told.clear()
+    service.end(first)
+    assert [(news.decision.tier, news.at_once) for news in told] == [(Tier.INT4, True)]
+    service.tier_set(Tier.INT4)
+    assert second.tier is Tier.INT4
+    third = service.begin(Tier.INT4)
+    told.clear()
+    service.end(second)
+    assert told == []
+    service.end(third)
+
+
+def test_a_turn_that_waited_is_priced_in_the_tier_that_it_is_made_in() -> None:
+    service = service_at(Clock())
+    running, waiting = service.begin(Tier.FP16), service.begin(Tier.FP16)
+    service.take(running, PhaseChanged("t", Phase.GENERATING))
+    service.tier_set(Tier.INT4)
+    assert (running.tier, waiting.tier) == (Tier.FP16, Tier.INT4)
+    service.take(waiting, TextDelta("u", "x", 5))
+    service.beat()
+    assert service.view().snapshot.backlog.int4_tok == 5
+
+
 def test_a_choice_by_hand_wins_and_is_shown() -> None:
     service = service_at(Clock())
     service.set_choice(TierChoice.INT8)
