@@ -269,8 +269,7 @@ class EnergyService:
         """A turn is handed to the engine; its events go to `take`, its end to `end`."""
         with self._lock:
             desk = self._desk
-            screen = desk.snapshot.conditions.screen
-            meter = TurnMeter(tier, desk.phone.profile, self._counters, cap=cap, screen=screen)
+            meter = TurnMeter(tier, desk.phone.profile, self._counters, cap=cap)
             desk.turn_began(meter)
         self._wake.set()
         return meter

@@ -51,11 +51,11 @@ class TurnMeter:
     theirs.
     """
 
-    def __init__(self, tier: Tier, profile: Profile, counters: Counters, *, cap: int | None, screen: float) -> None:
+    def __init__(self, tier: Tier, profile: Profile, counters: Counters, *, cap: int | None) -> None:
         self._tracker = WorkTracker(tier)
         self._profile, self._costs = profile, Costs.of(profile)
         self._counters = counters
-        self._cap, self._screen = cap, screen
+        self._cap = cap
         self._mark: Mark | None = None
         self._price = Price(0.0, 0.0)
         self._tokens = 0.0
@@ -97,7 +97,7 @@ class TurnMeter:
         return None if work is None else self._priced(work)
 
     def _priced(self, work: Work) -> Work:
-        cost = price(self._profile, self._costs, work, screen=self._screen)
+        cost = price(self._profile, self._costs, work, screen=self._profile.power.screen_level)
         self._did_anything = True
         self._tokens += work.decoded_tok
         self._price = self._price.plus(cost)

@@ -34,6 +34,7 @@ from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.phone import Down
 from autoglm_desktop.energy.policies import Goal, Policy
+from autoglm_desktop.energy.profile import profile_ids
 from tests.helpers.energy_services import WALL_S, Card, Clock, bare_computer, pass_time, service_at
 
 NAN, INF = float("nan"), float("inf")
@@ -176,6 +177,21 @@ def test_a_low_tier_costs_less_per_token_and_reused_tokens_cost_nothing() -> Non
     processor = [each - (0.7 + 0.4) * s for each, s in zip(joules, (0.25, 0.15, 0.10), strict=True)]
     assert processor == sorted(processor)
     assert processor[2] == pytest.approx(0.45, rel=0.02), "the guide's 4.5 W at 10 tokens a second"
+
+
+@pytest.mark.parametrize("brightness", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("phone_id", profile_ids())
+def test_a_lower_tier_never_costs_more_per_token_however_bright_the_screen(phone_id: str, brightness: float) -> None:
+    service = service_at(Clock())
+    service.set_phone(phone_id)
+    service.set_screen(brightness)
+    joules = []
+    for tier in (Tier.INT4, Tier.INT8, Tier.FP16):
+        _turn(service, tier, _usage(tier, prompt=100, cached=100))
+        found = service.view().last_turn
+        assert found is not None
+        joules.append((found.phone.value or 0.0) / found.tokens)
+    assert joules == sorted(joules)
 
 
 def test_a_counter_measures_the_answer_and_waiting_is_not_its() -> None:
