@@ -279,7 +279,7 @@ class EnergyService:
         try:
             work = meter.take(event)
             if work is not None:
-                self._desk.phone.work(work)
+                meter.count(work, done=self._desk.phone.work(work))
         except ValueError:  # an engine that counts backwards must not cost the answer
             log.exception("impossible work")
 
@@ -288,7 +288,9 @@ class EnergyService:
         try:
             work = perceived(event, self._desk.decision.tier) if meter is None else meter.perceive(event)
             if work is not None:
-                self._desk.phone.work(work)
+                done = self._desk.phone.work(work)
+                if meter is not None:
+                    meter.count(work, done=done)
         except ValueError:  # an engine that hears for ever must not cost the answer
             log.exception("impossible work")
 

@@ -167,6 +167,8 @@ def _energy_words(energy: TurnEnergy | None) -> str:
     if energy is None:
         return tr("energy: unknown")
     phone = tr("{joules:.2f} J simulated ({phone})", joules=energy.phone.value or 0.0, phone=energy.phone_id)
+    if energy.phone.reason is not None:
+        phone = f"{phone}, {tr('phone off')}"
     computer = energy.computer
     if computer is None or computer.value is None:
         return phone

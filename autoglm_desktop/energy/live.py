@@ -72,10 +72,17 @@ class LivePhone:
     def phone(self) -> Phone:
         return self._phone
 
-    def work(self, work: Work) -> None:
-        """Queue what the engine did. Raises ValueError for impossible counts."""
+    def work(self, work: Work) -> bool:
+        """Queue what the engine did; False when the phone is off and does none of it.
+
+        Raises ValueError for impossible counts.
+        """
         with self._lock:
-            self._backlog = self._backlog.add(work, self._phone.profile)
+            backlog = self._backlog.add(work, self._phone.profile)
+            if self._state.down:
+                return False
+            self._backlog = backlog
+            return True
 
     def set_battery(self, soc: float) -> None:
         """Put the cell at rest at `soc` (clamped to 0 … 1), as the slider does. A phone that was off starts."""
@@ -156,7 +163,8 @@ class LivePhone:
     def _step(self, load: Load, dt: float) -> Flows:
         state, flows = step(self._phone, self._state, load, dt)
         self._state = self._held(state)
-        self._backlog = finish(self._backlog, self._costs, load, flows)
+        left = finish(self._backlog, self._costs, load, flows)
+        self._backlog = Backlog() if state.down else left  # what a phone was doing is lost when it turns off
         self._joules += flows.chemical_j
         self._decoded += flows.decoded_tok
         self._recent.append((self._state.time_s, flows.chemical_j))

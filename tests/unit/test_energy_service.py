@@ -376,6 +376,32 @@ def test_an_empty_phone_is_off_and_a_slider_starts_it_again() -> None:
     assert service.view().snapshot.state.soc >= 0.0
 
 
+def test_a_phone_that_is_off_does_no_work_and_is_charged_for_none() -> None:
+    clock = Clock()
+    service = service_at(clock)
+    _turn(service, Tier.FP16, _usage(Tier.FP16, completion=500))
+    service.set_battery(0.0)
+    pass_time(service, clock, 5)
+    assert service.view().snapshot.backlog.is_empty, "what it was doing is lost"
+    meter = service.begin(Tier.INT4)
+    for _ in range(20):
+        service.take(meter, TextDelta("t", "x"))
+    service.take(meter, Finished("t", FinishReason.STOP, _usage(Tier.INT4)))
+    energy = service.end(meter)
+    assert energy is not None
+    assert (energy.phone.value, energy.tokens) == (0.0, 20)
+    assert "was off" in str(energy.phone.reason)
+    assert service.view().snapshot.backlog.is_empty
+    service.set_battery(0.5)
+    pass_time(service, clock, 5)
+    assert service.view().snapshot.backlog.is_empty
+    _turn(service, Tier.INT4)
+    turn = service.view().last_turn
+    assert turn is not None
+    assert turn.phone.value
+    assert turn.phone.reason is None
+
+
 def test_another_phone_keeps_charge_and_surroundings_and_its_memory_decides() -> None:
     service = service_at(Clock())
     service.set_ambient(30.0)

@@ -110,7 +110,11 @@ def energy_marks(look: Look, node: Node, parent: QWidget) -> list[QWidget]:
     if energy is None:
         return marks
     radio_s = node.usage.answered_by.radio_s if node.usage is not None and node.usage.answered_by is not None else 0.0
-    marks.append(_joules(look, energy.phone, _phone_tip(energy, radio_s), parent))
+    off = said(energy.phone.reason)
+    if off:
+        marks.append(EnergyMark(look, tr("phone off"), off, parent, color=look.theme.hot))
+    if energy.phone.value or not off:
+        marks.append(_joules(look, energy.phone, _phone_tip(energy, radio_s), parent))
     if energy.computer is not None and energy.computer.value is not None:
         tip = said(energy.computer.reason) or tr("Used by this computer meanwhile, other programs included.")
         marks.append(_joules(look, energy.computer, tip, parent))
