@@ -255,6 +255,13 @@ class EnergyService:
             chosen = choice_keys(desk.rules, profile.id, desk.snapshot.speed)
             return chosen | state_keys(desk.snapshot, profile.power.screen_level)
 
+    def leave(self) -> dict[str, Any]:
+        """Let the phone finish what it was asked, and tell where it stands then, as settings."""
+        with self._lock:
+            self._desk.advance()
+            self._desk.snapshot = self._desk.phone.work_off()
+            return state_keys(self._desk.snapshot, self.profile.power.screen_level)
+
     # -- turns and the engine
 
     def decide(self) -> Decision:

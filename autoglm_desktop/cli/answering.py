@@ -123,8 +123,7 @@ def result_of(node: Node) -> dict[str, object]:
 def energy_of(energy: TurnEnergy | None) -> dict[str, object]:
     """What the answer cost. `joules` are this computer's where a counter or an estimate tells, else the phone's.
 
-    `label` says which: measured and estimated are of this computer, simulated is the phone (of this process alone; it
-    begins where the window left its own).
+    `label` says which: measured and estimated are of this computer, simulated is the phone.
     """
     if energy is None:
         return {"joules": None, "label": "none"}

@@ -23,6 +23,7 @@ MAX_CATCH_UP_S = 10.0
 MIN_SPEED, MAX_SPEED = 1.0, 600.0
 _FINE_S, _COARSE_S, _COARSE_FROM = 0.1, 1.0, 10.0
 _MEAN_OVER_S = 60.0
+_WORK_OFF_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,15 @@ class LivePhone:
         """Simulated seconds per real second, clamped to 1 … 600."""
         with self._lock:
             self._speed = min(MAX_SPEED, max(MIN_SPEED, speed)) if isfinite(speed) else self._speed
+
+    def work_off(self) -> Snapshot:
+        """Do what is queued now, without a clock, for at most an hour of simulated time: for whoever leaves."""
+        with self._lock:
+            for _ in range(round(_WORK_OFF_S / _FINE_S)):
+                if self._backlog.is_empty:
+                    break
+                self._step(next_load(self._backlog, self._costs, self._around, _FINE_S), _FINE_S)
+            return self._snapshot(None)
 
     def tick(self, now_s: float) -> Snapshot:
         """Move on to `now_s` of a monotonic clock. The first tick starts the clock.
