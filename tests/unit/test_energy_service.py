@@ -482,12 +482,12 @@ def test_a_wall_clock_that_is_set_back_does_not_hide_the_demand() -> None:
     service.set_policy(Policy.LAST_UNTIL)
     _turn(service, Tier.FP16, _usage(Tier.FP16, completion=1500))
     pass_time(service, clock, 120)
-    service.set_goal(Goal(clock.wall() + 5 * 3600.0))
-    assert service.decision.tier is not Tier.FP16, "ten tokens a second do not last five hours"
-    back_s = 3600.0
-    pass_time(service, clock, 2)
-    service.set_goal(Goal(clock.wall() - back_s + 5 * 3600.0))
-    assert service.decision.tier is not Tier.FP16
+    tiers = []
+    for back_s in (0.0, 3600.0):
+        pass_time(service, clock, 2)
+        service.set_goal(Goal(clock.wall() - back_s + 5 * 3600.0))
+        tiers.append(service.decision.tier)
+    assert Tier.FP16 not in tiers, "ten tokens a second do not last five hours"
 
 
 def test_what_is_chosen_and_where_the_phone_stands_go_into_the_settings_and_back() -> None:

@@ -132,7 +132,7 @@ def _restraints(look: Look, energy: TurnEnergy, parent: QWidget) -> list[QWidget
         color = look.theme.int4 if energy.thermal == ThermalStatus.LIGHT.word else look.theme.hot
         tip = tr("The phone's thermal status when the answer ended")
         marks.append(EnergyMark(look, energy.thermal, tip, parent, color=color))
-    if energy.max_new_tokens is not None:
+    if energy.max_new_tokens is not None and not energy.from_cache:
         text = tr("capped at {tokens} tokens", tokens=energy.max_new_tokens)
         tip = tr("The governor bounded this answer, to let the device rest")
         marks.append(EnergyMark(look, text, tip, parent, color=look.theme.hot))
