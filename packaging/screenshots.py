@@ -158,11 +158,42 @@ def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:
         Step(600, lambda: shell.controller.send(second), lambda: len(answers) == 1),
         Step(2500, lambda: shell.controller.choose_tier(TierChoice.INT4)),
         Step(1500, lambda: save(shell.window, folder / f"chat-{name}.png"), lambda: len(answers) == 2),
+        *(energy_steps(shell, folder, name, answers, second) if name.endswith("-light") else ()),
         *page_steps(shell, folder, name),
         Step(0, shell.window.close),
     ]
     tour(shell.window, steps)
     return bridge
+
+
+def energy_steps(shell: Shell, folder: Path, name: str, answers: Sequence[str], question: str) -> list[Step]:
+    """An answer at 20 %, and the same question twice at 70 °C; then all is as it was."""
+    from autoglm_desktop.core.precision import TierChoice
+
+    energy, controller, asked = shell.controller.assistant.energy, shell.controller, len(answers) + 2
+
+    def picture(of: str) -> Callable[[], object]:
+        return lambda: save(shell.window, folder / f"{of}-{name}.png")
+
+    def ask_anew() -> None:
+        controller.new_chat()
+        controller.send(question)
+
+    def recover() -> None:
+        energy.set_temperature(None)
+        energy.set_battery(0.8)
+
+    return [
+        Step(0, lambda: controller.choose_tier(TierChoice.AUTO)),
+        Step(300, lambda: energy.set_battery(0.2)),
+        Step(1500, lambda: controller.send(question)),
+        Step(1500, picture("low"), lambda: len(answers) == asked + 1),
+        Step(0, lambda: energy.set_temperature(70.0)),
+        Step(2500, ask_anew),
+        Step(1500, ask_anew, lambda: len(answers) == asked + 2),
+        Step(1500, picture("hot"), lambda: len(answers) == asked + 3),
+        Step(0, recover),
+    ]
 
 
 def page_steps(shell: Shell, folder: Path, name: str) -> list[Step]:

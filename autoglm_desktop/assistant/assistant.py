@@ -21,7 +21,7 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ImagePart, Part, Role, Sampling, TextPart, TurnRequest
 from autoglm_desktop.core.perception import ModalityStatus
 from autoglm_desktop.core.ports import Engine
-from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.store import exchange, markdown
@@ -127,7 +127,7 @@ class Assistant(Senses):
             self._settings = settings.model_copy(update=self.energy.settings_keys())
         self._announcer.tell(SettingsChanged(self._settings))
         if settings.tier is not before.tier:
-            self._engine.set_tier(self.effective_tier().tier)
+            self._set_tier(self.effective_tier().tier)
         self._save()
 
     def set_tier_choice(self, choice: TierChoice) -> None:
@@ -400,12 +400,16 @@ class Assistant(Senses):
     def _governed(self, news: News) -> None:
         """The governor decided differently; called from any thread."""
         if news.at_once:
-            self._engine.set_tier(news.decision.tier)
+            self._set_tier(news.decision.tier)
         self._announcer.tell(GovernorDecided(news.decision))
         if news.decision.release_modalities:
             for status in self._engine.status().modalities:
                 if status.loaded:
                     self._engine.unload_modality(status.modality)
+
+    def _set_tier(self, tier: Tier) -> None:
+        self._engine.set_tier(tier)
+        self.energy.tier_set(tier)
 
     def _engine_changed(self, status: EngineStatus) -> None:
         self.energy.engine_changed(status)

@@ -18,14 +18,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autoglm_desktop.core.clock import awake_or_not_s
 from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.events import EngineStatus, PerceptionEvent, TurnEvent
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.provenance import Provenance, Quantity
 from autoglm_desktop.core.settings import Settings
-from autoglm_desktop.energy.governor import Decision
+from autoglm_desktop.energy.governor import Decision, misfit_words
 from autoglm_desktop.energy.policies import Goal, Policy
+from autoglm_desktop.energy.power import room_of
 from autoglm_desktop.energy.profile import Profile, profile_ids
 from autoglm_desktop.energy.telemetry import Telemetry, ThisComputer, not_read_yet
 
@@ -63,7 +65,7 @@ class EnergyService:
         *,
         settings: Settings,
         computer: ThisComputer | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = awake_or_not_s,
         wall: Callable[[], float] = time.time,
         own_phones: Path | None = None,
     ) -> None:
@@ -131,6 +133,10 @@ class EnergyService:
     def profile(self) -> Profile:
         """The phone that is simulated."""
         return self._desk.phone.profile
+
+    def misfit(self, tier: Tier) -> Text | None:
+        """Why the simulated phone could not hold `tier`; None when it could."""
+        return misfit_words(tier, room_of(self.profile))
 
     def view(self) -> EnergyView:
         """Everything as of the last move. With the thread running, the sensors are read there."""
@@ -249,6 +255,13 @@ class EnergyService:
             chosen = choice_keys(desk.rules, profile.id, desk.snapshot.speed)
             return chosen | state_keys(desk.snapshot, profile.power.screen_level)
 
+    def leave(self) -> dict[str, Any]:
+        """Let the phone finish what it was asked, and tell where it stands then, as settings."""
+        with self._lock:
+            self._desk.advance()
+            self._desk.snapshot = self._desk.phone.work_off()
+            return state_keys(self._desk.snapshot, self.profile.power.screen_level)
+
     # -- turns and the engine
 
     def decide(self) -> Decision:
@@ -263,8 +276,7 @@ class EnergyService:
         """A turn is handed to the engine; its events go to `take`, its end to `end`."""
         with self._lock:
             desk = self._desk
-            screen = desk.snapshot.conditions.screen
-            meter = TurnMeter(tier, desk.phone.profile, self._counters, cap=cap, screen=screen)
+            meter = TurnMeter(tier, desk.phone.profile, self._counters, cap=cap)
             desk.turn_began(meter)
         self._wake.set()
         return meter
@@ -274,7 +286,7 @@ class EnergyService:
         try:
             work = meter.take(event)
             if work is not None:
-                self._desk.phone.work(work)
+                meter.count(work, done=self._desk.phone.work(work))
         except ValueError:  # an engine that counts backwards must not cost the answer
             log.exception("impossible work")
 
@@ -283,7 +295,9 @@ class EnergyService:
         try:
             work = perceived(event, self._desk.decision.tier) if meter is None else meter.perceive(event)
             if work is not None:
-                self._desk.phone.work(work)
+                done = self._desk.phone.work(work)
+                if meter is not None:
+                    meter.count(work, done=done)
         except ValueError:  # an engine that hears for ever must not cost the answer
             log.exception("impossible work")
 
@@ -304,6 +318,11 @@ class EnergyService:
             desk.last_turn = energy
             desk.note(msg("An identical question was answered from the cache: nothing was computed."))
         return energy
+
+    def tier_set(self, tier: Tier) -> None:
+        """The engine was told to go on in `tier`: the running turn tells of it itself, those that wait begin in it."""
+        with self._lock:
+            self._desk.tier_set(tier)
 
     def engine_changed(self, status: EngineStatus) -> None:
         """What the engine's `watch` tells."""

@@ -11,6 +11,7 @@ from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.events import EngineState, EngineStatus, Usage
 from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.energy.live import MAX_CATCH_UP_S, LivePhone
@@ -102,9 +103,10 @@ class Desk:
         before = self.decision
         self.decision = self._by_governor(between_turns=turn_ended or not self.running)
         self.note(*decision_lines(before, self.decision))
-        if not changed(before, self.decision):
+        tier = self.decision.tier
+        others_wait = turn_ended and any(meter.waits and meter.tier is not tier for meter in self.running.values())
+        if not (others_wait or changed(before, self.decision)):
             return None
-        others_wait = turn_ended and bool(self.running) and self.decision.tier is not before.tier
         return News(self.decision, self.decision.at_once or others_wait)
 
     def use_rules(self, rules: Rules) -> None:
@@ -130,9 +132,9 @@ class Desk:
         loaded_gb = modalities_loaded_gb(self.status, status)
         if loaded_gb > 0.0:
             self.phone.work(Work(status.tier or self.decision.tier, loads_gb=loaded_gb))
-        self.status = status
+        before, self.status = self.status, status
         if status.state is EngineState.LOADING and not self.running:
-            self._preloading = True
+            self._preloading = self._preloading or _is_of_the_model(before, status)
         elif status.state in (EngineState.READY, EngineState.BUSY) and self._preloading and status.tier is not None:
             self._preloading = False
             self.phone.work(Work(status.tier, loads_weights=1))
@@ -143,6 +145,12 @@ class Desk:
         """A turn that finds the model being loaded tells of the loading itself, in its usage."""
         self._preloading = False
         self.running[id(meter)] = meter
+
+    def tier_set(self, tier: Tier) -> None:
+        """The engine makes the turns that wait in `tier`, whatever they were asked in."""
+        for meter in self.running.values():
+            if meter.waits:
+                meter.ask_in(tier)
 
     def turn_ended(self, meter: TurnMeter, energy: TurnEnergy | None) -> None:
         self.running.pop(id(meter), None)
@@ -198,3 +206,10 @@ class Desk:
             default = load_profile(DEFAULT_PHONE)
             self.note(error.report.cause, msg("{name} is simulated instead.", name=default.name))
             return default
+
+
+def _is_of_the_model(before: EngineStatus, loading: EngineStatus) -> bool:
+    """Whether it is the language model that is being loaded: a modality leaves what is told of the model as it was."""
+    gone = before.state in (EngineState.STOPPED, EngineState.STARTING)
+    held = None if gone else (before.model_id, before.tier)
+    return loading.model_id is not None and (loading.model_id, loading.tier) != held

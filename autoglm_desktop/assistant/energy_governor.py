@@ -10,7 +10,7 @@ from autoglm_desktop.energy.forecast import forecasts, pack_wh_between
 from autoglm_desktop.energy.governor import Decision, decide, worst_of
 from autoglm_desktop.energy.live import LivePhone, Snapshot
 from autoglm_desktop.energy.policies import Forecast, Goal, Memory, Policy, Situation
-from autoglm_desktop.energy.power import tiers_that_fit
+from autoglm_desktop.energy.power import room_of, tiers_that_fit
 from autoglm_desktop.energy.telemetry import Telemetry
 
 from .energy_view import Source
@@ -37,7 +37,10 @@ class Governor:
     network: bool = False
     """Whether a cloud endpoint is set up that the governor may offer."""
     _demand: deque[tuple[float, float]] = field(default_factory=deque)
-    """Phone time and tokens decoded until then, over the last ten minutes."""
+    """Seconds that the phone simulated and tokens decoded until then, over the last ten minutes.
+
+    Not the wall's time, which may be set back.
+    """
 
     def decide(
         self, now_s: float, phone: LivePhone, seen: Snapshot, computer: Telemetry | None, *, between_turns: bool
@@ -76,15 +79,16 @@ class Governor:
             skin_temp_c=state.body_c,
             choice=self.rules.choice,
             tiers=tiers_that_fit(profile),
+            room=room_of(profile),
             network=self.network,
             goal=goal,
             pack_wh=pack_wh_between(phone.phone, state.soc, goal.reserve if goal is not None else 0.0),
-            forecasts=self._forecasts(now_s, phone, seen) if self.rules.policy is Policy.LAST_UNTIL else (),
+            forecasts=self._forecasts(phone, seen) if self.rules.policy is Policy.LAST_UNTIL else (),
         )
 
-    def _forecasts(self, now_s: float, phone: LivePhone, seen: Snapshot) -> tuple[Forecast, ...]:
+    def _forecasts(self, phone: LivePhone, seen: Snapshot) -> tuple[Forecast, ...]:
         around = seen.conditions
-        demand = self._demand_tok_s(now_s, seen.decoded_tok)
+        demand = self._demand_tok_s(seen.state.time_s, seen.decoded_tok)
         return forecasts(phone.phone, tokens_s=demand, ambient_c=around.ambient_c, screen=around.screen)
 
     def _demand_tok_s(self, now_s: float, decoded_tok: float) -> float:
@@ -108,6 +112,7 @@ def _of_computer(of_phone: Situation, seen: Telemetry) -> Situation:
         soc_temp_c=max(temperatures, default=None),
         skin_temp_c=None,
         tiers=tuple(Tier),
+        room=None,
         pack_wh=None,
         forecasts=(),
     )

@@ -25,6 +25,8 @@ def decision_lines(before: Decision | None, after: Decision) -> Iterator[Text]:
     why = after.reasons[1:] if after.chosen_by_user else after.reasons
     if before is None or (before.tier, before.chosen_by_user) != (after.tier, after.chosen_by_user):
         yield msg("You chose {tier}.", tier=after.tier.label) if after.chosen_by_user else why[0]
+    if after.misfit is not None and (before is None or after.misfit != before.misfit):
+        yield after.misfit
     capped_before = before is not None and before.max_new_tokens is not None
     if after.max_new_tokens is not None and not capped_before:
         yield why[1]

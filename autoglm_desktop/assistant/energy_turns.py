@@ -6,6 +6,7 @@ import threading
 
 from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.events import Failed, Finished, PerceptionEvent, Phase, PhaseChanged, TurnEvent, Usage
+from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.perception import ImageRead, Transcribed
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.provenance import Provenance, Quantity
@@ -44,6 +45,10 @@ def perceived(event: PerceptionEvent, tier: Tier) -> Work | None:
     return None
 
 
+def _phone_off() -> Text:
+    return msg("The simulated phone was off: what this computer did meanwhile cost it nothing.")
+
+
 class TurnMeter:
     """Give it every event of a turn, one at a time, then ask for the `energy`.
 
@@ -51,17 +56,31 @@ class TurnMeter:
     theirs.
     """
 
-    def __init__(self, tier: Tier, profile: Profile, counters: Counters, *, cap: int | None, screen: float) -> None:
+    def __init__(self, tier: Tier, profile: Profile, counters: Counters, *, cap: int | None) -> None:
         self._tracker = WorkTracker(tier)
         self._profile, self._costs = profile, Costs.of(profile)
         self._counters = counters
-        self._cap, self._screen = cap, screen
+        self._cap = cap
         self._mark: Mark | None = None
         self._price = Price(0.0, 0.0)
         self._tokens = 0.0
-        self._did_anything = False
+        self._did_anything = self._was_off = False
         self.usage: Usage | None = None
         """What the last event told."""
+
+    @property
+    def tier(self) -> Tier:
+        """What the turn was asked in, and is made in since it runs."""
+        return self._tracker.tier
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing was heard of it yet but that it waits for others."""
+        return self._mark is None
+
+    def ask_in(self, tier: Tier) -> None:
+        """Another tier for a turn that waits."""
+        self._tracker = WorkTracker(tier)
 
     def take(self, event: TurnEvent) -> Work | None:
         """The work that the event tells of, if any. Raises ValueError for impossible counts."""
@@ -73,21 +92,23 @@ class TurnMeter:
         if work is not None:
             refuse_impossible(work)
         self._tracker = tracker
-        return None if work is None or work == Work(work.tier) else self._priced(work)
+        return None if work is None or work == Work(work.tier) else work
 
     def perceive(self, event: PerceptionEvent) -> Work | None:
         """As `take`, for an image that is read for this turn."""
         if self._mark is None and not (isinstance(event, PhaseChanged) and event.phase is Phase.QUEUED):
             self._mark = self._counters.mark()
-        work = perceived(event, self._tracker.tier)
-        return None if work is None else self._priced(work)
+        return perceived(event, self._tracker.tier)
 
-    def _priced(self, work: Work) -> Work:
-        cost = price(self._profile, self._costs, work, screen=self._screen)
+    def count(self, work: Work, *, done: bool) -> None:
+        """Charge work that the phone took; what it did not take, because it was off, is told and costs nothing."""
         self._did_anything = True
         self._tokens += work.decoded_tok
-        self._price = self._price.plus(cost)
-        return work
+        if done:
+            cost = price(self._profile, self._costs, work, screen=self._profile.power.screen_level)
+            self._price = self._price.plus(cost)
+        else:
+            self._was_off = True
 
     def energy(self, thermal: str) -> TurnEnergy | None:
         """What the turn cost; None when nothing was computed for it. `thermal` is the phone's status now."""
@@ -95,7 +116,7 @@ class TurnMeter:
             return None
         used = None if self._mark is None else self._counters.joules_since(self._mark)
         return TurnEnergy(
-            phone=Quantity(self._price.joules, "J", Provenance.SIMULATED),
+            phone=Quantity(self._price.joules, "J", Provenance.SIMULATED, _phone_off() if self._was_off else None),
             computer=used if used is not None and used.value is not None else None,
             tokens=round(self._tokens),
             tier=self.usage.tier if self.usage is not None else self._tracker.tier,

@@ -27,6 +27,8 @@ class TierDecision:
 
 def tier_of(decision: Decision) -> TierDecision:
     """The decision's tier with its main reason."""
+    if decision.misfit is not None:
+        return TierDecision(decision.tier, decision.misfit, chosen_by_user=True)
     if decision.chosen_by_user:
         return TierDecision(decision.tier, msg("You chose {tier}.", tier=decision.tier.label), chosen_by_user=True)
     return TierDecision(decision.tier, decision.reasons[0])

@@ -123,8 +123,7 @@ def result_of(node: Node) -> dict[str, object]:
 def energy_of(energy: TurnEnergy | None) -> dict[str, object]:
     """What the answer cost. `joules` are this computer's where a counter or an estimate tells, else the phone's.
 
-    `label` says which: measured and estimated are of this computer, simulated is the phone (of this process alone; it
-    begins where the window left its own).
+    `label` says which: measured and estimated are of this computer, simulated is the phone.
     """
     if energy is None:
         return {"joules": None, "label": "none"}
@@ -167,6 +166,8 @@ def _energy_words(energy: TurnEnergy | None) -> str:
     if energy is None:
         return tr("energy: unknown")
     phone = tr("{joules:.2f} J simulated ({phone})", joules=energy.phone.value or 0.0, phone=energy.phone_id)
+    if energy.phone.reason is not None:
+        phone = f"{phone}, {tr('phone off')}"
     computer = energy.computer
     if computer is None or computer.value is None:
         return phone

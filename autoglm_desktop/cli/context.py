@@ -19,8 +19,9 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.cloud import CloudDesk
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.core import i18n
+from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import Text
-from autoglm_desktop.core.settings import Settings, load_settings
+from autoglm_desktop.core.settings import Settings, load_settings, save_settings
 from autoglm_desktop.engine.client import EngineClient, EngineOptions
 from autoglm_desktop.models.library import ModelLibrary
 from autoglm_desktop.store.store import Store
@@ -32,6 +33,8 @@ from .output import tell
 log = logging.getLogger(__name__)
 
 _LOG_BYTES = 1 << 20
+_NOTICED = 1e-5
+"""Of a charge, under a joule: a command that asked nothing of the phone leaves no trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,9 @@ class Context:
 
     @contextmanager
     def assistant(self, *, keep: bool) -> Iterator[Assistant]:
-        """An assistant with an engine and a simulated phone of its own. Unless `keep`, nothing of it touches the disk.
+        """An assistant with an engine of its own. Unless `keep`, no word of it touches the disk.
 
-        The phone begins where the settings say (where the window left it); what it does here is not written back.
+        The simulated phone begins where the settings say, and is left there again: see `keep_phone`.
         """
         with ExitStack() as closing:
             store = Store(self.paths.store if keep else None)
@@ -77,6 +80,7 @@ class Context:
             engine = self.engine()
             closing.callback(engine.close)
             energy = EnergyService(settings=self.settings, own_phones=self.paths.phones)
+            closing.callback(keep_phone, self.paths, energy)
             library = self.library()
             cloud = CloudDesk(engine, self.settings, library, energy)
             assistant = Assistant(cloud.engine, store, library, self.settings, energy=energy)
@@ -84,6 +88,35 @@ class Context:
             cloud.image_bytes = lambda part: assistant.image_path(part.sha256).read_bytes()
             energy.start()
             yield assistant
+
+
+def keep_phone(paths: DataPaths, energy: EnergyService) -> None:
+    """Write where the phone stands into the settings, for the next command and the window.
+
+    A window that is open has the phone in hand and will write it itself; another phone than that of the settings is
+    not theirs. What cannot be written is logged: the command's work is done.
+    """
+    from autoglm_desktop.app import take_lock
+
+    left = energy.leave()  # takes its time: a window that starts meanwhile must find the lock free
+    try:
+        lock = take_lock(paths.data_dir)
+        if lock is not None:
+            try:
+                _save_phone(paths.settings, energy.profile.id, left)
+            finally:
+                lock.release()
+    except AppError:
+        log.exception("where the phone stands could not be saved")
+
+
+def _save_phone(path: Path, phone_id: str, left: dict[str, Any]) -> None:
+    stored, _ = load_settings(path)
+    settings = stored.model_copy(update=left)
+    drained = abs(settings.phone_battery - stored.phone_battery) >= _NOTICED
+    moved = settings.model_copy(update={"phone_battery": stored.phone_battery}) != stored
+    if stored.phone_id == phone_id and (drained or moved):
+        save_settings(path, settings)
 
 
 @dataclass(frozen=True, slots=True)

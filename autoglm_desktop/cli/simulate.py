@@ -70,6 +70,16 @@ def _print_summary(run: DecodeRun) -> None:
     for name, figure in rows:
         table.add_row(name, figure)
     _console().print(table)
+    if "ended" in run:
+        print_text(_turned_off(run["ended"], run["series"][-1]["t_s"]))
+
+
+def _turned_off(why: str, seconds: float) -> str:
+    if why == "empty":
+        return tr("The phone turned off after {seconds:.0f} s: its battery is empty.", seconds=seconds)
+    if why == "hot":
+        return tr("The phone turned off after {seconds:.0f} s: its skin is too hot.", seconds=seconds)
+    return tr("The phone turned off after {seconds:.0f} s: its battery cannot deliver the power.", seconds=seconds)
 
 
 def _print_series(series: list[Sample]) -> None:

@@ -12,9 +12,10 @@ from .provenance import Quantity
 class TurnEnergy:
     """Energy of one answer. `phone` is always there, in J and simulated; `tier` is the one it ended in.
 
-    `phone` is what the answer's work costs the phone's own model: joules of the processor, and idle and screen for as
-    long as a cool phone takes. `computer` is what this computer used meanwhile, in J, measured or estimated, or None
-    where nothing tells. `tokens` were decoded for it: 0 for an answer out of the cache.
+    `phone` is what the answer's work costs the phone's own model: joules of the processor, and idle and screen (at the
+    phone's usual brightness: a brighter one is not the answer's) for as long as a cool phone takes. `computer` is what
+    this computer used meanwhile, in J, measured or estimated, or None where nothing tells. `tokens` were decoded for
+    it: 0 for an answer out of the cache.
     """
 
     phone: Quantity

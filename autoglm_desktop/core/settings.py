@@ -14,11 +14,12 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .errors import AppError, ErrorCode
 from .i18n import Text, msg
 from .precision import TierChoice
+from .problems import explain, refuse_lookalikes
 
 DEFAULT_MODEL_ID = "qwen2.5-coder-0.5b-instruct"
 SPEECH_MODEL_ID = "faster-whisper-base"
@@ -94,6 +95,12 @@ class Settings(BaseModel):
     speech_voice: str = Field("", max_length=500, description="name of the voice; empty: the engine's own")
     speech_rate: float = Field(0.0, ge=-1.0, le=1.0)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields.get(info.field_name or "")
+        return value if field is None else refuse_lookalikes(field.annotation, value)
+
     @property
     def unknown_keys(self) -> tuple[str, ...]:
         """Keys of the file that this version does not know, sorted."""
@@ -145,7 +152,7 @@ def save_settings(path: Path, settings: Settings) -> None:
 def _keep_what_is_valid(raw: str, path: Path, error: ValidationError) -> tuple[Settings, tuple[Text, ...]]:
     """Use every valid key of a file with invalid ones; the whole file is set aside first."""
     bad = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
-    told = _set_aside(path, str(error))
+    told = _set_aside(path, explain(error, Settings))
     if not bad:  # not even a JSON object
         return Settings(), told
     kept = {key: value for key, value in json.loads(raw).items() if key not in bad}
@@ -161,7 +168,7 @@ def _set_aside(path: Path, reason: str) -> tuple[Text, ...]:
     return (
         msg(
             "The settings file had values that cannot be used ({reason}); it is kept as {path}.",
-            reason=reason.splitlines()[0],
+            reason=reason,
             path=str(aside),
         ),
     )

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
-from autoglm_desktop.energy.phone import Flows, Load, Phone, State, start, step
+from autoglm_desktop.energy.phone import Down, Flows, Load, Phone, State, start, step
 from autoglm_desktop.energy.power import decode_cost_gb, refuse_unless_fits
 from autoglm_desktop.energy.profile import Profile
 from autoglm_desktop.energy.shapes import read_gb
@@ -39,7 +39,8 @@ class Sample(TypedDict):
 class DecodeRun(TypedDict):
     """The JSON object of ``simulate decode``. Means are over the whole run, or until the phone turned off.
 
-    `joules_per_token` and `tokens_per_percent` are None when no token was decoded.
+    `joules_per_token` and `tokens_per_percent` are None when no token was decoded. `ended` is there when the phone
+    turned off before the time was over, and says why: "empty", "brown_out" or "hot".
     """
 
     joules_per_token: float | None
@@ -47,6 +48,7 @@ class DecodeRun(TypedDict):
     mean_tok_s: float
     tokens_per_percent: float | None
     series: list[Sample]
+    ended: NotRequired[str]
 
 
 def decode_run(
@@ -86,13 +88,16 @@ def summarise(steps: list[tuple[State, Flows]], start_soc: float) -> DecodeRun:
     tokens = sum(flows.decoded_tok for _, flows in steps)
     joules = sum(flows.chemical_j for _, flows in steps)
     percent = 100.0 * (start_soc - last.soc)
-    return DecodeRun(
+    run = DecodeRun(
         joules_per_token=joules / tokens if tokens > 0.0 else None,
         mean_w=joules / last.time_s,
         mean_tok_s=tokens / last.time_s,
         tokens_per_percent=tokens / percent if tokens > 0.0 and percent > 0.0 else None,
         series=[_sample(state, flows) for state, flows in steps],
     )
+    if last.down:
+        run["ended"] = Down(last.down).name.lower()
+    return run
 
 
 def _sample(state: State, flows: Flows) -> Sample:

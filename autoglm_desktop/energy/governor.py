@@ -16,7 +16,7 @@ from math import isfinite
 
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.precision import Tier, TierChoice
-from autoglm_desktop.energy.policies import HYSTERESIS_K, Memory, Pick, Policy, Situation, pick
+from autoglm_desktop.energy.policies import HYSTERESIS_K, Memory, Pick, Policy, Room, Situation, pick
 
 HOT_SOC_C = 65.0
 CAPPED_TOKENS = 64
@@ -42,6 +42,8 @@ class Decision:
     next_change: Text | None = None
     at_once: bool = False
     chosen_by_user: bool = False
+    misfit: Text | None = None
+    """Why the device could not hold the tier that the user chose all the same."""
 
 
 def decide(policy: Policy, situation: Situation, memory: Memory) -> tuple[Decision, Memory]:
@@ -54,8 +56,10 @@ def decide(policy: Policy, situation: Situation, memory: Memory) -> tuple[Decisi
     restrained = hot or chosen.restrain
     reasons = [chosen.reason, *_restraint_reasons(seen, hot=hot, chosen=chosen, low=low), *why_cloud]
     fixed = seen.choice.fixed()
+    misfit = None if fixed is None or fixed in seen.tiers else misfit_words(fixed, seen.room)
     if fixed is not None:
-        reasons.insert(0, msg("You chose {tier}; the governor alone would go by the battery:", tier=fixed.label))
+        alone = msg("You chose {tier}; the governor alone would go by the battery:", tier=fixed.label)
+        reasons = [alone, *reasons] if misfit is None else [misfit, *reasons]
     decision = Decision(
         tier=fixed or chosen.tier,
         max_new_tokens=CAPPED_TOKENS if restrained else None,
@@ -66,6 +70,7 @@ def decide(policy: Policy, situation: Situation, memory: Memory) -> tuple[Decisi
         next_change=None if fixed else chosen.next_change,
         at_once=fixed is None and chosen.at_once,
         chosen_by_user=fixed is not None,
+        misfit=misfit,
     )
     return decision, replace(chosen.memory, hot=hot, low=low)
 
@@ -113,14 +118,52 @@ def _known(value: float | None, low: float, high: float) -> float | None:
 
 
 def _within_memory(chosen: Pick, situation: Situation) -> Pick:
-    """The picked tier, or the next lower one that the device can hold."""
-    if chosen.tier in situation.tiers or not situation.tiers:
+    """The picked tier, or the next lower one that the device can hold; the lowest of all where it can hold none."""
+    if chosen.tier in situation.tiers:
         return chosen
     order = list(Tier)
     lower = [tier for tier in order[order.index(chosen.tier) :] if tier in situation.tiers]
-    tier = lower[0] if lower else situation.tiers[-1]
-    reason = msg("{wanted} does not fit this device's memory, {tier} does.", wanted=chosen.tier.label, tier=tier.label)
-    return replace(chosen, tier=tier, reason=reason, next_change=None)
+    tier = lower[0] if lower else (situation.tiers or order)[-1]
+    return replace(chosen, tier=tier, reason=_instead_words(chosen.tier, tier, situation), next_change=None)
+
+
+def _instead_words(wanted: Tier, tier: Tier, situation: Situation) -> Text:
+    room = situation.room
+    if not situation.tiers:
+        return (
+            msg("No tier fits this device's memory: {tier} needs the least.", tier=tier.label)
+            if room is None
+            else msg(
+                "No tier fits this phone: {tier} needs the least, {needs_gb:.1f} GB of the {app_gb:.1f} GB of an app.",
+                tier=tier.label,
+                needs_gb=room.needs_gb[tier],
+                app_gb=room.app_gb,
+            )
+        )
+    if room is None:
+        return msg("{wanted} does not fit this device's memory, {tier} does.", wanted=wanted.label, tier=tier.label)
+    return msg(
+        "{wanted} needs {wanted_gb:.1f} GB and an app on this phone may hold {app_gb:.1f} GB: "
+        "{tier}, {needs_gb:.1f} GB.",
+        wanted=wanted.label,
+        wanted_gb=room.needs_gb[wanted],
+        app_gb=room.app_gb,
+        tier=tier.label,
+        needs_gb=room.needs_gb[tier],
+    )
+
+
+def misfit_words(tier: Tier, room: Room | None) -> Text | None:
+    """Why a device with this room could not hold `tier`; None when it could, or when nothing is known of it."""
+    if room is None or room.needs_gb[tier] <= room.app_gb:
+        return None
+    return msg(
+        "{tier} needs {needs_gb:.1f} GB and an app on this phone may hold {app_gb:.1f} GB: "
+        "only this computer can hold it.",
+        tier=tier.label,
+        needs_gb=room.needs_gb[tier],
+        app_gb=room.app_gb,
+    )
 
 
 def _is_hot(policy: Policy, situation: Situation, memory: Memory) -> bool:

@@ -23,6 +23,7 @@ MAX_CATCH_UP_S = 10.0
 MIN_SPEED, MAX_SPEED = 1.0, 600.0
 _FINE_S, _COARSE_S, _COARSE_FROM = 0.1, 1.0, 10.0
 _MEAN_OVER_S = 60.0
+_WORK_OFF_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,17 @@ class LivePhone:
     def phone(self) -> Phone:
         return self._phone
 
-    def work(self, work: Work) -> None:
-        """Queue what the engine did. Raises ValueError for impossible counts."""
+    def work(self, work: Work) -> bool:
+        """Queue what the engine did; False when the phone is off and does none of it.
+
+        Raises ValueError for impossible counts.
+        """
         with self._lock:
-            self._backlog = self._backlog.add(work, self._phone.profile)
+            backlog = self._backlog.add(work, self._phone.profile)
+            if self._state.down:
+                return False
+            self._backlog = backlog
+            return True
 
     def set_battery(self, soc: float) -> None:
         """Put the cell at rest at `soc` (clamped to 0 … 1), as the slider does. A phone that was off starts."""
@@ -126,6 +134,15 @@ class LivePhone:
         with self._lock:
             self._speed = min(MAX_SPEED, max(MIN_SPEED, speed)) if isfinite(speed) else self._speed
 
+    def work_off(self) -> Snapshot:
+        """Do what is queued now, without a clock, for at most an hour of simulated time: for whoever leaves."""
+        with self._lock:
+            for _ in range(round(_WORK_OFF_S / _FINE_S)):
+                if self._backlog.is_empty:
+                    break
+                self._step(next_load(self._backlog, self._costs, self._around, _FINE_S), _FINE_S)
+            return self._snapshot(None)
+
     def tick(self, now_s: float) -> Snapshot:
         """Move on to `now_s` of a monotonic clock. The first tick starts the clock.
 
@@ -156,7 +173,8 @@ class LivePhone:
     def _step(self, load: Load, dt: float) -> Flows:
         state, flows = step(self._phone, self._state, load, dt)
         self._state = self._held(state)
-        self._backlog = finish(self._backlog, self._costs, load, flows)
+        left = finish(self._backlog, self._costs, load, flows)
+        self._backlog = Backlog() if state.down else left  # what a phone was doing is lost when it turns off
         self._joules += flows.chemical_j
         self._decoded += flows.decoded_tok
         self._recent.append((self._state.time_s, flows.chemical_j))

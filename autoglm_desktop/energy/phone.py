@@ -23,6 +23,8 @@ from autoglm_desktop.energy.thermal import HeatStep, Network, conduct
 from autoglm_desktop.energy.throttle import Allocator, ThermalStatus, next_status
 
 MAX_STEP_S = 60.0
+SAG_MARGIN_V = 0.02
+"""Above the cut-off: below that, the processor is slowed so that the loaded cell does not reach the cut-off."""
 _SAME_INSTANT_S = 1e-9
 _BOOT_SOC = 0.02
 _FULL_AGAIN_SOC = 0.97
@@ -163,6 +165,7 @@ class Phone:
         "converter_loss",
         "hysteresis_k",
         "idle_w",
+        "least_v",
         "max_charge_a",
         "network",
         "poll_s",
@@ -184,6 +187,7 @@ class Phone:
         self.allocator = Allocator(profile.throttle)
         self.poll_s = profile.throttle.poll_s
         self.trips_c, self.hysteresis_k = profile.throttle.trips_c, profile.throttle.hysteresis_k
+        self.least_v = profile.battery.cutoff_v + SAG_MARGIN_V
         self.rejects = 1.0 / profile.thermal.body_ambient_k_w
         power, charger = profile.power, profile.charger
         self.idle_w, self.standby_w, self.screen_w = power.idle_w, power.standby_w, power.screen_w
@@ -278,6 +282,10 @@ def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Fl
         current = _charged_current(phone, window, soc, used_w, charging, dt)
     else:
         current = current_for_power(window[0], window[1], used_w)
+        if processor and (current is None or window[0] - current * window[1] < phone.least_v):
+            wished, processor = processor / share, _without_sag(phone, window, processor, rest)
+            share, used_w = processor / wished, processor + rest
+            current = current_for_power(window[0], window[1], used_w)
     if current is not None and int(100.0 * soc) != int(100.0 * (soc - current * dt / cell.charge_c)):
         window, current = _over_a_row(phone, window, current, soc, used_w, plugged, charging, dt)
     if current is None or current * dt > soc * cell.charge_c:
@@ -312,6 +320,13 @@ def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Fl
         ),
     )  # fmt: skip
     return after, flows
+
+
+def _without_sag(phone: Phone, window: Window, processor_w: float, rest_w: float) -> float:
+    """The processor's watts that leave the loaded cell above its cut-off: phones slow down before they turn off."""
+    u, r = window[0], window[1]
+    available_w = phone.least_v * (u - phone.least_v) / r
+    return min(processor_w, max(0.0, available_w - rest_w))
 
 
 def _radio(phone: Phone, radio: float, tail: float, dt: float) -> tuple[float, float]:

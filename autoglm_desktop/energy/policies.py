@@ -66,11 +66,19 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What an app may hold, and what the model needs in each tier, in GB."""
+
+    app_gb: float
+    needs_gb: dict[Tier, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What is known now. Fractions 0 to 1, °C, seconds on any clock that rises; None is unknown.
 
-    No battery counts as mains. `tiers` are those that the device's memory holds, best first; `between_turns` is False
-    while an answer is made. `pack_wh` and `forecasts` serve ``last-until`` only.
+    No battery counts as mains. `tiers` are those that the device's memory holds, best first, and `room` has the figures
+    of that; `between_turns` is False while an answer is made. `pack_wh` and `forecasts` serve ``last-until`` only.
     """
 
     now_s: float
@@ -82,6 +90,7 @@ class Situation:
     choice: TierChoice = TierChoice.AUTO
     between_turns: bool = True
     tiers: tuple[Tier, ...] = tuple(Tier)
+    room: Room | None = None
     goal: Goal | None = None
     pack_wh: float | None = None
     forecasts: tuple[Forecast, ...] = ()
@@ -229,8 +238,10 @@ def _plugged_s(situation: Situation, memory: Memory) -> float | None:
 def _last_until(situation: Situation, memory: Memory) -> Pick:
     goal, battery, pack = situation.goal, situation.battery, situation.pack_wh
     missing = goal is None or battery is None or pack is None or not situation.forecasts
-    if missing or situation.charging or is_emergency(situation, memory):
+    emergency = is_emergency(situation, memory)
+    if missing or situation.charging or emergency:
         return _steady(situation, memory)
+    memory = replace(memory, emergency=emergency)
     assert goal is not None
     assert battery is not None
     assert pack is not None

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.energy.policies import Room
 from autoglm_desktop.energy.profile import Profile
 
 
@@ -59,6 +60,11 @@ def loading_cost(profile: Profile) -> Cost:
 def tiers_that_fit(profile: Profile) -> tuple[Tier, ...]:
     """Tiers whose weights and KV cache the phone's app memory holds, best quality first."""
     return tuple(tier for tier in Tier if needed_gb(profile, tier) <= profile.memory.app_gb)
+
+
+def room_of(profile: Profile) -> Room:
+    """The figures behind `tiers_that_fit`."""
+    return Room(profile.memory.app_gb, {tier: needed_gb(profile, tier) for tier in Tier})
 
 
 def needed_gb(profile: Profile, tier: Tier) -> float:

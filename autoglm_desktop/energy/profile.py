@@ -10,18 +10,33 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from autoglm_desktop.assets import resource
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.core.problems import explain, refuse_lookalikes
 
 TemperatureC = Annotated[float, Field(ge=-40.0, le=150.0)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields.get(info.field_name or "")
+        return value if field is None else refuse_lookalikes(field.annotation, value)
 
 
 class BatterySection(_Section):
@@ -221,16 +236,9 @@ def read_profile(path: Path) -> Profile:
     try:
         return Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        problems = "; ".join(_explain(item["loc"], item["msg"], item.get("input")) for item in error.errors())
-        raise _refused(path, problems, error) from error
+        raise _refused(path, explain(error, Profile), error) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _refused(path, str(error), error) from error
-
-
-def _explain(where: tuple[int | str, ...], problem: str, value: object) -> str:
-    key = ".".join(str(part) for part in where)
-    shown = "" if isinstance(value, dict) else f" ({value!r})"
-    return f"{key}{shown}: {problem}" if key else problem
 
 
 def _refused(path: Path, problems: str, error: Exception) -> AppError:

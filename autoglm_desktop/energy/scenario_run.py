@@ -18,7 +18,7 @@ from autoglm_desktop.energy.forecast import forecasts, pack_wh_between
 from autoglm_desktop.energy.governor import Decision, decide
 from autoglm_desktop.energy.phone import MAX_STEP_S, Flows, Load, Phone, State, start, step
 from autoglm_desktop.energy.policies import Memory, Policy, Situation
-from autoglm_desktop.energy.power import tiers_that_fit
+from autoglm_desktop.energy.power import room_of, tiers_that_fit
 from autoglm_desktop.energy.profile import Profile
 from autoglm_desktop.energy.quality_figures import Quality
 from autoglm_desktop.energy.scenario import Phase, Scenario
@@ -91,7 +91,7 @@ class _Course:
         self.phases = _phases(scenario, ambient_c)
         air = self.phases[0][1].ambient_c if scenario.start.body_c is None else scenario.start.body_c
         self.state = start(self.phone, scenario.start.battery_percent / 100.0, body_c=air)
-        self.tiers = tiers_that_fit(profile)
+        self.tiers, self.room = tiers_that_fit(profile), room_of(profile)
         self.memory = Memory()
         self.decision: Decision | None = None
         self.loaded: Tier | None = None
@@ -285,6 +285,7 @@ class _Course:
             network=self.phase.network,
             between_turns=between_turns,
             tiers=self.tiers,
+            room=self.room,
             goal=self.goal,
             pack_wh=pack_wh_between(self.phone, state.soc, self.goal.reserve if self.goal is not None else 0.0),
             forecasts=forecasts(

@@ -20,6 +20,7 @@ from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.provenance import Provenance, Quantity
 
 POWERCAP = Path("/sys/class/powercap")
+_PLATFORM = "psys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +104,36 @@ class ThisComputer:
         """Energy since `mark`: measured by counters (processor packages, GPUs), else estimated, else absent.
 
         The estimate is CPU time of the application's processes times the package's power limit per logical processor,
-        which Linux tells to everyone. Counters include what other programs used.
+        which Linux tells to everyone; a sum that it is part of is an estimate. Where nothing is known of the processor,
+        the graphics card's joules say that they are its alone. Counters include what other programs used.
         """
         now = self.mark()
         before = {name: joules for name, joules, _ in mark.package_j}
         moved = [(j - before[name]) % span for name, j, span in now.package_j if name in before and span > 0.0]
-        if now.gpu_j is not None and mark.gpu_j is not None and now.gpu_j >= mark.gpu_j:
-            moved.append(now.gpu_j - mark.gpu_j)
+        both_known = now.gpu_j is not None and mark.gpu_j is not None and now.gpu_j >= mark.gpu_j
+        gpu_j = (now.gpu_j or 0.0) - (mark.gpu_j or 0.0) if both_known else None
         if moved:
-            return Quantity.measured(sum(moved), "J")
+            return Quantity.measured(sum(moved) + (gpu_j or 0.0), "J")
+        return self._without_package(now.cpu_s - mark.cpu_s, gpu_j)
+
+    def _without_package(self, cpu_s: float, gpu_j: float | None) -> Quantity:
         limit_w = self._package_limit_w()
-        cpu_s = now.cpu_s - mark.cpu_s
         if limit_w is not None and cpu_s >= 0.0:
             joules = cpu_s * limit_w / (psutil.cpu_count() or 1)
-            reason = msg("Estimated from CPU time and the processor's power limit of {watts:.0f} W.", watts=limit_w)
-            return Quantity(joules, "J", Provenance.ESTIMATED, reason)
+            reason = (
+                msg("Estimated from CPU time and the processor's power limit of {watts:.0f} W.", watts=limit_w)
+                if gpu_j is None
+                else msg(
+                    "The graphics card's {joules:.1f} J were measured; the processor's are estimated from CPU time and "
+                    "its power limit of {watts:.0f} W.",
+                    joules=gpu_j,
+                    watts=limit_w,
+                )
+            )
+            return Quantity(joules + (gpu_j or 0.0), "J", Provenance.ESTIMATED, reason)
+        if gpu_j is not None:
+            alone = msg("Of the graphics card alone: this system does not tell what the processor used.")
+            return Quantity(gpu_j, "J", Provenance.MEASURED, alone)
         return Quantity.absent("J", self._package().reason or msg("This computer has no energy counter."))
 
     def _gpu_quantity(self, what: str, unit: str) -> Quantity:
@@ -155,10 +171,12 @@ class ThisComputer:
         return tuple(found) or msg("The package energy counter cannot be read.")
 
     def _package_folders(self) -> list[Path]:
+        """Zones of processor packages. The whole platform (psys) contains them and counts only where there are none."""
         try:
-            return sorted(p for p in self._powercap.iterdir() if p.name.count(":") == 1 and "mmio" not in p.name)
+            zones = sorted(p for p in self._powercap.iterdir() if p.name.count(":") == 1 and "mmio" not in p.name)
         except OSError:
             return []
+        return [zone for zone in zones if _zone_name(zone) != _PLATFORM] or zones
 
     def _package_limit_w(self) -> float | None:
         limits = []
@@ -201,6 +219,14 @@ class ThisComputer:
             except psutil.Error:
                 continue
         return list(found.values())
+
+
+def _zone_name(zone: Path) -> str:
+    """``package-0`` or ``psys``; empty where the zone does not tell."""
+    try:
+        return (zone / "name").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 class Nvml:

@@ -8,7 +8,8 @@ the skin is `hysteresis_k` below it. It is polled. At each poll the allocator gr
 the proportional-integral form of Linux' ``power_allocator`` governor, whose sustainable power is a feed-forward. The
 integral moves within ±`integral_share` of the sustainable power, and the floor is the sustainable power less that
 share: sustained speed does not sink while the body warms. `derate` is 1 up to the trip MODERATE and falls linearly to 0
-at SHUTDOWN: skin is protected whatever the processor could still do.
+at SHUTDOWN: skin is protected whatever the processor could still do. A cold or nearly empty cell, whose voltage sags,
+limits the processor besides: see `phone.SAG_MARGIN_V`.
 """
 
 from __future__ import annotations

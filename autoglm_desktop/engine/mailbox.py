@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from itertools import takewhile
 
 from autoglm_desktop.core.precision import Tier
 
-from .protocol import Cancel, Command, Perceive, SetTier, Submit
+from .protocol import Cancel, Command, Perceive, Preload, SetTier, Submit
 
 
 class Mailbox:
@@ -47,15 +48,21 @@ class Mailbox:
         return turn_id in self._cancelled
 
     def take_tier(self) -> Tier | None:
-        """The last change of tier asked for before any further turn, if there is one; it is taken out."""
+        """The last change of tier asked for before anything that brings its own tier; it is taken out.
+
+        Whatever else waits before it keeps its place: what is done at once must not wait behind it.
+        """
         if not self._commands:
             return None
         with self._arrival:
-            tier: Tier | None = None
-            while self._commands and isinstance(command := self._commands[0][0], SetTier):
-                tier = command.tier
-                self._commands.popleft()
-            return tier
+            waiting = list(self._commands)
+            before = list(takewhile(lambda entry: not isinstance(entry[0], Submit | Preload), waiting))
+            tiers = [command.tier for command, _ in before if isinstance(command, SetTier)]
+            if not tiers:
+                return None
+            others = [entry for entry in before if not isinstance(entry[0], SetTier)]
+            self._commands = deque([*others, *waiting[len(before) :]])
+            return tiers[-1]
 
     def _forget_old_cancels(self, taken: Command) -> None:
         """A cancel that came too late must not be kept for ever."""

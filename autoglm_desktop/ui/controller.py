@@ -334,7 +334,8 @@ class Controller(QObject):
     def _show_tier(self) -> None:
         decision = self.assistant.effective_tier()
         reason = str(decision.reason)
-        self.window.top_bar.tiers.show_choice(self.assistant.settings.tier, decision.tier, reason)
+        misfits = {tier: str(words) for tier in Tier if (words := self.assistant.energy.misfit(tier)) is not None}
+        self.window.top_bar.tiers.show_choice(self.assistant.settings.tier, decision.tier, reason, misfits)
 
     def _reason_for(self, tier: Tier) -> str:
         """Why this tier answers, as far as it is the one that was decided for."""

@@ -72,6 +72,33 @@ def test_the_slider_changes_the_tier_of_the_next_answer(qtbot: QtBot, qapp: QApp
         assert float(window.dock.cards.cost.answer.shown.value) == pytest.approx(joules, rel=0.06)
 
 
+def test_a_tier_that_the_phone_cannot_hold_says_so_at_its_button(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, []) as opened:
+        opened.assistant.energy.set_phone("iphone-17-pro")
+        buttons = opened.shell.window.top_bar.tiers.buttons
+        qtbot.waitUntil(lambda: "18.8 GB" in buttons[TierChoice.FP16].toolTip())
+        assert "may hold 6.0 GB" in buttons[TierChoice.FP16].toolTip()
+        assert "may hold" not in buttons[TierChoice.INT4].toolTip()
+        QTest.mouseClick(buttons[TierChoice.FP16], Qt.MouseButton.LeftButton)
+        assert opened.assistant.effective_tier().tier is Tier.FP16
+        assert "18.8 GB" in str(opened.assistant.effective_tier().reason)
+
+
+def test_an_answer_of_a_phone_that_is_off_says_so_in_the_place_of_joules(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, [Reply("An answer of some words.")]) as opened:
+        opened.assistant.energy.set_battery(0.0)
+        opened.pass_time(2.0)
+        answer = say(qtbot, opened, "hello")
+        assert answer.energy is not None
+        assert answer.energy.phone.value == 0.0
+        qtbot.waitUntil(lambda: "phone off" in marks(opened))
+        assert not any("simulated" in text for text in marks(opened))
+
+
 def test_joules_stand_under_the_answer_and_are_copied(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with open_window(qapp, tmp_path, [Reply("An answer of some words.")]) as opened:
         say(qtbot, opened, "hello")

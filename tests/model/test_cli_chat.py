@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import pty
 import re
@@ -74,6 +75,9 @@ def test_json_has_every_field_and_standard_output_nothing_else(data_dir: Path) -
     assert found["energy"]["joules"] > 0
     assert done.err == "", "no terminal, no progress"
     assert not DataPaths(data_dir).store.exists(), "without a session nothing is kept"
+    left = json.loads(DataPaths(data_dir).settings.read_text())["phone_battery"]
+    spent_j = (0.8 - left) * 19.4 * 3600.0
+    assert spent_j > 0.9 * found["energy"]["joules"], "but the phone that worked for it stays drained"
 
 
 def test_a_seed_makes_an_answer_repeatable(data_dir: Path) -> None:

@@ -63,8 +63,9 @@ def test_any_course_closes_and_stays_sane(name: str, course: list[Load], soc: fl
 
 
 @settings(max_examples=25, deadline=None)
-@given(cool_c=st.floats(-10.0, 45.0), warmer_k=st.floats(0.0, 20.0), soc=st.floats(0.5, 1.0))
+@given(cool_c=st.floats(-20.0, 45.0), warmer_k=st.floats(0.0, 20.0), soc=st.floats(0.6, 1.0))
 def test_hotter_surroundings_are_never_faster(cool_c: float, warmer_k: float, soc: float) -> None:
+    """Where the cell can give what the processor asks for; emptier and in deep frost, its voltage sets the pace."""
     phone = PHONES["iphone-17-pro"]
 
     def tokens(ambient_c: float) -> float:

@@ -65,6 +65,12 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert shown.err.count("\n") == 1
 
 
+def test_a_phone_that_turned_off_is_said_so(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["simulate", "decode", "--phone", "ar-glasses", "--weights-gb", "0.7", "--seconds", "20000"]
+    assert _run(*arguments, data_dir=tmp_path) == 0
+    assert "its battery is empty" in capfd.readouterr().out
+
+
 def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
     assert _run("simulate", "decode", "--phone", "iphone-17-pro", data_dir=tmp_path) == 2
     assert _run(*CALIBRATED, "--seconds", "soon", data_dir=tmp_path) == 2

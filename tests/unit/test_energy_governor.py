@@ -13,7 +13,7 @@ from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.energy.forecast import forecasts
 from autoglm_desktop.energy.governor import Decision, decide, initial_choice, worst_of
 from autoglm_desktop.energy.phone import Phone
-from autoglm_desktop.energy.policies import Forecast, Goal, Memory, Policy, Situation
+from autoglm_desktop.energy.policies import Forecast, Goal, Memory, Policy, Room, Situation
 from autoglm_desktop.energy.profile import load_profile
 
 MEMORY = Memory()
@@ -49,6 +49,16 @@ def test_the_guide_takes_fp16_when_plugged_in() -> None:
         assert decision.tier is Tier.FP16
         assert decision.next_change is None
         assert "Plugged in" in decision.reasons[0].english()
+
+
+@pytest.mark.parametrize("policy", [Policy.STEADY, Policy.LAST_UNTIL])
+def test_an_emergency_is_over_once_the_device_cooled(policy: Policy) -> None:
+    """Hot, a little cooler (still within the hysteresis), cool, and as warm as that again."""
+    plan = {"goal": GOAL, "pack_wh": 18.0, "forecasts": COSTS, "network": True}
+    skins = (52.5, 50.5, 40.0, 50.5)
+    decisions = follow(policy, [at(0.9, 400.0 * i, skin_temp_c=skin, **plan) for i, skin in enumerate(skins)])
+    assert [d.cloud for d in decisions] == [True, True, False, False]
+    assert [d.tier is Tier.INT4 for d in decisions] == [True, True, False, False]
 
 
 def test_steady_changes_three_percent_beyond_the_guide() -> None:
@@ -170,6 +180,30 @@ def test_a_tier_that_does_not_fit_gives_way_to_the_next() -> None:
     assert "FP16 does not fit" in decision.reasons[0].english()
     nothing = decide(Policy.GUIDE, at(0.9, tiers=(), network=True), MEMORY)[0]
     assert nothing.cloud
+    assert nothing.tier is Tier.INT4
+    assert "No tier fits" in nothing.reasons[0].english()
+
+
+ROOM = Room(6.0, {Tier.FP16: 18.84, Tier.INT8: 10.0, Tier.INT4: 5.3})
+
+
+def test_what_does_not_fit_is_told_with_figures() -> None:
+    reason = decide(Policy.GUIDE, at(0.9, tiers=(Tier.INT4,), room=ROOM), MEMORY)[0].reasons[0].english()
+    assert reason == "FP16 needs 18.8 GB and an app on this phone may hold 6.0 GB: INT4, 5.3 GB."
+    small = replace(ROOM, app_gb=2.0)
+    decision = decide(Policy.GUIDE, at(0.9, tiers=(), room=small), MEMORY)[0]
+    assert decision.reasons[0].english().startswith("No tier fits this phone: INT4 needs the least, 5.3 GB of the 2.0")
+
+
+def test_a_choice_by_hand_wins_over_the_phone_s_memory_and_is_told_so() -> None:
+    now = at(0.9, tiers=(Tier.INT4,), room=ROOM)
+    decision = decide(Policy.STEADY, replace(now, choice=TierChoice.FP16), MEMORY)[0]
+    assert (decision.tier, decision.chosen_by_user) == (Tier.FP16, True)
+    assert decision.misfit == decision.reasons[0]
+    assert "FP16 needs 18.8 GB and an app on this phone may hold 6.0 GB" in decision.reasons[0].english()
+    fitting = decide(Policy.STEADY, replace(now, choice=TierChoice.INT4), MEMORY)[0]
+    assert fitting.misfit is None
+    assert "You chose INT4" in fitting.reasons[0].english()
 
 
 def test_without_a_battery_there_is_nothing_to_spare() -> None:

@@ -159,7 +159,7 @@ def test_an_empty_phone_is_off_draws_nothing_and_comes_back_on_the_charger() -> 
 
 
 def test_a_power_beyond_a_cold_worn_cell_is_a_brown_out_not_an_exception() -> None:
-    battery = {**IPHONE.battery.model_dump(), "r0_ohm": 0.9}
+    battery = {**IPHONE.battery.model_dump(), "r0_ohm": 2.0}
     phone = Phone(Profile.model_validate({**IPHONE.model_dump(), "battery": battery}))
     state, flows = step(phone, start(phone, 0.5, ambient_c=-20.0), decoding(IPHONE, ambient_c=-20.0), 1.0)
     assert state.down == Down.BROWN_OUT

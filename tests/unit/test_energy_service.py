@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from autoglm_desktop.assistant.energy_desk import News
 from autoglm_desktop.assistant.energy_history import History
 from autoglm_desktop.assistant.energy_log import LOG_LINES
 from autoglm_desktop.assistant.energy_view import EnergyView, Source
+from autoglm_desktop.core import clock as host_clock
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.events import (
     EngineState,
@@ -26,12 +28,14 @@ from autoglm_desktop.core.events import (
     TierSwitched,
     Usage,
 )
+from autoglm_desktop.core.perception import Modality, ModalityStatus
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.phone import Down
 from autoglm_desktop.energy.policies import Goal, Policy
-from tests.helpers.energy_services import WALL_S, Card, Clock, pass_time, service_at
+from autoglm_desktop.energy.profile import profile_ids
+from tests.helpers.energy_services import WALL_S, Card, Clock, bare_computer, pass_time, service_at
 
 NAN, INF = float("nan"), float("inf")
 
@@ -175,6 +179,21 @@ def test_a_low_tier_costs_less_per_token_and_reused_tokens_cost_nothing() -> Non
     assert processor[2] == pytest.approx(0.45, rel=0.02), "the guide's 4.5 W at 10 tokens a second"
 
 
+@pytest.mark.parametrize("brightness", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("phone_id", profile_ids())
+def test_a_lower_tier_never_costs_more_per_token_however_bright_the_screen(phone_id: str, brightness: float) -> None:
+    service = service_at(Clock())
+    service.set_phone(phone_id)
+    service.set_screen(brightness)
+    joules = []
+    for tier in (Tier.INT4, Tier.INT8, Tier.FP16):
+        _turn(service, tier, _usage(tier, prompt=100, cached=100))
+        found = service.view().last_turn
+        assert found is not None
+        joules.append((found.phone.value or 0.0) / found.tokens)
+    assert joules == sorted(joules)
+
+
 def test_a_counter_measures_the_answer_and_waiting_is_not_its() -> None:
     card = Card()
     service = service_at(Clock(), gpu=card)
@@ -241,6 +260,39 @@ def test_an_emergency_asks_for_the_tier_at_once_and_so_does_a_change_before_a_wa
     service.end(third)
 
 
+def test_under_guide_a_turn_that_waits_does_not_keep_the_tier_that_it_was_asked_in() -> None:
+    """The guide decides in the middle of an answer; at its end there is no news, and still a turn to be told."""
+    service = service_at(Clock())
+    service.set_policy(Policy.GUIDE)
+    told: list[News] = []
+    service.connect(told.append, lambda: None)
+    first, second = service.begin(Tier.FP16), service.begin(Tier.FP16)
+    service.take(first, PhaseChanged("t", Phase.GENERATING))
+    service.set_battery(0.2)
+    assert [(news.decision.tier, news.at_once) for news in told] == [(Tier.INT4, False)]
+    told.clear()
+    service.end(first)
+    assert [(news.decision.tier, news.at_once) for news in told] == [(Tier.INT4, True)]
+    service.tier_set(Tier.INT4)
+    assert second.tier is Tier.INT4
+    third = service.begin(Tier.INT4)
+    told.clear()
+    service.end(second)
+    assert told == []
+    service.end(third)
+
+
+def test_a_turn_that_waited_is_priced_in_the_tier_that_it_is_made_in() -> None:
+    service = service_at(Clock())
+    running, waiting = service.begin(Tier.FP16), service.begin(Tier.FP16)
+    service.take(running, PhaseChanged("t", Phase.GENERATING))
+    service.tier_set(Tier.INT4)
+    assert (running.tier, waiting.tier) == (Tier.FP16, Tier.INT4)
+    service.take(waiting, TextDelta("u", "x", 5))
+    service.beat()
+    assert service.view().snapshot.backlog.int4_tok == 5
+
+
 def test_a_choice_by_hand_wins_and_is_shown() -> None:
     service = service_at(Clock())
     service.set_choice(TierChoice.INT8)
@@ -294,6 +346,22 @@ def test_a_suspended_computer_pauses_the_phone_and_a_clock_that_goes_back_moves_
     assert service.view().snapshot.state.soc < before.soc
 
 
+def test_the_clock_of_a_service_goes_on_while_the_computer_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`time.monotonic` stands still during suspend on Linux; the clock since the start of the computer does not."""
+    if host_clock._ID is None:
+        pytest.skip("this system has one clock only, which counts suspended time")
+    read, slept_s = time.clock_gettime, 0.0
+    monkeypatch.setattr(
+        time, "clock_gettime", lambda which: read(which) + (slept_s if which == host_clock._ID else 0.0)
+    )
+    service = EnergyService(settings=Settings(), computer=bare_computer())
+    service.beat()
+    awake_s, slept_s = time.monotonic(), 8 * 3600.0
+    service.beat()
+    assert time.monotonic() - awake_s < slept_s / 2
+    assert any(line.startswith("The simulated phone paused for 288") for line in _log(service))
+
+
 def test_an_empty_phone_is_off_and_a_slider_starts_it_again() -> None:
     clock = Clock()
     service = service_at(clock)
@@ -308,6 +376,32 @@ def test_an_empty_phone_is_off_and_a_slider_starts_it_again() -> None:
     assert service.view().snapshot.state.soc >= 0.0
 
 
+def test_a_phone_that_is_off_does_no_work_and_is_charged_for_none() -> None:
+    clock = Clock()
+    service = service_at(clock)
+    _turn(service, Tier.FP16, _usage(Tier.FP16, completion=500))
+    service.set_battery(0.0)
+    pass_time(service, clock, 5)
+    assert service.view().snapshot.backlog.is_empty, "what it was doing is lost"
+    meter = service.begin(Tier.INT4)
+    for _ in range(20):
+        service.take(meter, TextDelta("t", "x"))
+    service.take(meter, Finished("t", FinishReason.STOP, _usage(Tier.INT4)))
+    energy = service.end(meter)
+    assert energy is not None
+    assert (energy.phone.value, energy.tokens) == (0.0, 20)
+    assert "was off" in str(energy.phone.reason)
+    assert service.view().snapshot.backlog.is_empty
+    service.set_battery(0.5)
+    pass_time(service, clock, 5)
+    assert service.view().snapshot.backlog.is_empty
+    _turn(service, Tier.INT4)
+    turn = service.view().last_turn
+    assert turn is not None
+    assert turn.phone.value
+    assert turn.phone.reason is None
+
+
 def test_another_phone_keeps_charge_and_surroundings_and_its_memory_decides() -> None:
     service = service_at(Clock())
     service.set_ambient(30.0)
@@ -316,7 +410,12 @@ def test_another_phone_keeps_charge_and_surroundings_and_its_memory_decides() ->
     view = service.view()
     assert (view.phone_id, view.snapshot.state.soc, view.snapshot.conditions.ambient_c) == ("ar-glasses", 0.8, 30.0)
     assert view.snapshot.conditions.plugged
-    assert "does not fit this device's memory" in view.decision.reasons[0].english()
+    told = "FP16 needs 2.5 GB and an app on this phone may hold 2.0 GB: INT8, 1.3 GB."
+    assert view.decision.reasons[0].english() == told
+    assert service.misfit(Tier.INT8) is None
+    service.set_choice(TierChoice.FP16)
+    assert (service.decision.tier, service.decision.misfit) == (Tier.FP16, service.misfit(Tier.FP16))
+    assert any(line.startswith("FP16 needs 2.5 GB") and "this computer" in line for line in _log(service))
     with pytest.raises(AppError) as refused:
         service.set_phone("nokia-3310")
     assert refused.value.report.code is ErrorCode.BAD_INPUT
@@ -374,6 +473,23 @@ def test_last_until_plans_by_the_demand_and_without_a_goal_is_steady() -> None:
     assert _cap(service) is None
 
 
+def test_a_wall_clock_that_is_set_back_does_not_hide_the_demand() -> None:
+    clock = Clock()
+    back_s = 0.0
+    service = EnergyService(
+        settings=Settings(), computer=bare_computer(), clock=clock, wall=lambda: clock.wall() - back_s
+    )
+    service.set_policy(Policy.LAST_UNTIL)
+    _turn(service, Tier.FP16, _usage(Tier.FP16, completion=1500))
+    pass_time(service, clock, 120)
+    tiers = []
+    for back_s in (0.0, 3600.0):
+        pass_time(service, clock, 2)
+        service.set_goal(Goal(clock.wall() - back_s + 5 * 3600.0))
+        tiers.append(service.decision.tier)
+    assert Tier.FP16 not in tiers, "ten tokens a second do not last five hours"
+
+
 def test_what_is_chosen_and_where_the_phone_stands_go_into_the_settings_and_back() -> None:
     clock = Clock()
     service = service_at(clock)
@@ -425,6 +541,23 @@ def test_a_model_loaded_ahead_is_work_and_one_that_a_turn_tells_of_counts_once()
     clock_service.beat()
     assert service.view().snapshot.backlog.loading_gb == 6.0
     assert clock_service.view().snapshot.backlog.loading_gb == 6.0
+
+
+@pytest.mark.parametrize("model", [("m", Tier.INT4), (None, None)])
+def test_a_modality_that_is_loaded_is_no_reading_of_the_model(model: tuple[str | None, Tier | None]) -> None:
+    name, tier = model
+    service = service_at(Clock())
+    service.engine_changed(EngineStatus(EngineState.READY, name, tier))
+    for fraction in (0.0, 0.5):
+        service.engine_changed(EngineStatus(EngineState.LOADING, name, tier, fraction))
+    loaded = (ModalityStatus(Modality.SPEECH, loaded=True, bytes_held=20_000_000),)
+    service.engine_changed(EngineStatus(EngineState.READY, name, tier, modalities=loaded))
+    service.beat()
+    assert service.view().snapshot.backlog.loading_gb == pytest.approx(0.02)
+    service.engine_changed(EngineStatus(EngineState.LOADING, "other", Tier.INT4, 0.0, modalities=loaded))
+    service.engine_changed(EngineStatus(EngineState.READY, "other", Tier.INT4, modalities=loaded))
+    service.beat()
+    assert service.view().snapshot.backlog.loading_gb == pytest.approx(6.02)
 
 
 def test_a_switch_in_mid_turn_is_work_in_the_new_tier() -> None:

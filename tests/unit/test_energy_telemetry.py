@@ -109,6 +109,45 @@ def test_the_graphics_card_counts_too(tmp_path: Path) -> None:
     assert computer.joules_since(mark).value == pytest.approx(2.0)
 
 
+def test_the_whole_platform_contains_the_package_and_is_not_added_to_it(tmp_path: Path) -> None:
+    """Laptops list it beside the package: its joules and its power limit would count twice."""
+    (_zone(tmp_path, "intel-rapl:0", 5_000_000, limit_uw=28_000_000) / "name").write_text("package-0\n")
+    (_zone(tmp_path, "intel-rapl:1", 9_000_000, limit_uw=121_000_000) / "name").write_text("psys\n")
+    computer = ThisComputer(powercap=tmp_path, gpu=NO_GPU)
+    assert computer.read().package_energy == Quantity(5.0, "J", Provenance.MEASURED)
+    mark = computer.mark()
+    for zone in ("intel-rapl:0", "intel-rapl:1"):
+        (tmp_path / zone / "energy_uj").unlink()
+    assert "28 W" in str(computer.joules_since(mark).reason)
+
+
+def test_where_the_platform_alone_is_counted_it_is_better_than_nothing(tmp_path: Path) -> None:
+    (_zone(tmp_path, "intel-rapl:1", 9_000_000) / "name").write_text("psys\n")
+    assert ThisComputer(powercap=tmp_path, gpu=NO_GPU).read().package_energy.value == 9.0
+
+
+def test_an_idle_graphics_card_does_not_pass_for_the_whole_answer(tmp_path: Path) -> None:
+    """The package's counter is for root only, as it is by default: the sum is an estimate and says so."""
+    zone = _zone(tmp_path, "intel-rapl:0", 1_000_000)
+    (zone / "energy_uj").unlink()
+    card = Card()
+    computer = ThisComputer(powercap=tmp_path, gpu=card)
+    mark = computer.mark()
+    card.joules = 104.0
+    busy = 0
+    while computer.joules_since(mark).value == 4.0:
+        busy += sum(range(10_000))
+    joules = computer.joules_since(mark)
+    assert joules.provenance is Provenance.ESTIMATED
+    assert joules.value is not None
+    assert joules.value > 4.0
+    assert "The graphics card's 4.0 J were measured" in str(joules.reason)
+    (zone / "constraint_0_power_limit_uw").unlink()
+    alone = computer.joules_since(mark)
+    assert (alone.value, alone.provenance) == (4.0, Provenance.MEASURED)
+    assert "alone" in str(alone.reason)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="file permissions of POSIX")
 def test_a_counter_for_root_only_says_how_to_grant_it_and_the_estimate_says_what_it_is() -> None:
     """A real unreadable counter: as root, the reading is done by a child that gave its rights up."""

@@ -165,9 +165,30 @@ def test_the_mailbox_keeps_the_order_and_finds_what_is_urgent() -> None:
     box.put(SetTier(Tier.INT4))
     box.put(SetTier(Tier.FP16))
     box.put(ForgetSessions())
-    box.put(SetTier(Tier.INT8))
     assert box.take_tier() is Tier.FP16
     assert box.take_tier() is None
     assert _next(box) == ForgetSessions()
     assert not box.cancelled("t1")  # over: an id does not stay for ever
-    assert _next(box) == SetTier(Tier.INT8)
+
+
+@pytest.mark.parametrize(
+    "other", [UnloadModality(Modality.SPEECH), LoadModality(Modality.VISION), ForgetSessions(), Ping(7)]
+)
+def test_a_change_of_tier_does_not_wait_behind_other_commands(other: Command) -> None:
+    box = Mailbox()
+    box.put(SetTier(Tier.INT8))
+    box.put(other)
+    box.put(SetTier(Tier.INT4))
+    assert box.take_tier() is Tier.INT4
+    assert _next(box) == other
+    assert box.take(0.0) is None
+
+
+@pytest.mark.parametrize("tiered", [Submit(REQUEST), Preload(REQUEST.model, Tier.INT8)])
+def test_a_change_of_tier_behind_a_command_with_a_tier_of_its_own_is_for_later(tiered: Command) -> None:
+    box = Mailbox()
+    box.put(ForgetSessions())
+    box.put(tiered)
+    box.put(SetTier(Tier.INT4))
+    assert box.take_tier() is None
+    assert [_next(box) for _ in range(3)] == [ForgetSessions(), tiered, SetTier(Tier.INT4)]

@@ -80,6 +80,22 @@ def test_valid_values_beside_bad_ones_are_used_and_the_file_is_set_aside(path: P
     assert len(_aside(path)) == 1
 
 
+def test_what_is_wrong_is_told_with_key_value_and_range(path: Path) -> None:
+    bad = {"phone_speed": 900, "phone_battery": True, "temperature": "0.7", "policy": "fast", "phone_screen": "dark"}
+    _write(path, {**bad, "theme": "dark"})
+    settings, told = load_settings(path)
+    assert settings == Settings(theme="dark")
+    sentence = str(told[0])
+    for words in (
+        "phone_speed = 900; allowed: a number from 1 to 600",
+        "phone_battery = True; allowed: a number from 0 to 1",
+        "temperature = '0.7'; allowed: a number from 0 to 2",
+        "policy = 'fast'; allowed: guide | steady | last-until",
+        "phone_screen = 'dark'; allowed: a number from 0 to 1, or nothing",
+    ):
+        assert words in sentence
+
+
 def test_two_bad_files_within_a_second_are_both_kept(path: Path) -> None:
     for content in (b"first", b"second"):
         _write(path, content)
@@ -124,6 +140,9 @@ def test_a_folder_that_cannot_be_is_not_writable(tmp_path: Path) -> None:
         {"language": "fr"},
         {"font_scale": 9},
         {"idle_unload_s": -1},
+        {"idle_unload_s": True},
+        {"phone_battery": True},
+        {"phone_battery": "0.5"},
     ],
 )
 def test_values_out_of_range_are_refused(change: dict[str, Any]) -> None:

@@ -110,7 +110,11 @@ def energy_marks(look: Look, node: Node, parent: QWidget) -> list[QWidget]:
     if energy is None:
         return marks
     radio_s = node.usage.answered_by.radio_s if node.usage is not None and node.usage.answered_by is not None else 0.0
-    marks.append(_joules(look, energy.phone, _phone_tip(energy, radio_s), parent))
+    off = said(energy.phone.reason)
+    if off:
+        marks.append(EnergyMark(look, tr("phone off"), off, parent, color=look.theme.hot))
+    if energy.phone.value or not off:
+        marks.append(_joules(look, energy.phone, _phone_tip(energy, radio_s), parent))
     if energy.computer is not None and energy.computer.value is not None:
         tip = said(energy.computer.reason) or tr("Used by this computer meanwhile, other programs included.")
         marks.append(_joules(look, energy.computer, tip, parent))
@@ -128,7 +132,7 @@ def _restraints(look: Look, energy: TurnEnergy, parent: QWidget) -> list[QWidget
         color = look.theme.int4 if energy.thermal == ThermalStatus.LIGHT.word else look.theme.hot
         tip = tr("The phone's thermal status when the answer ended")
         marks.append(EnergyMark(look, energy.thermal, tip, parent, color=color))
-    if energy.max_new_tokens is not None:
+    if energy.max_new_tokens is not None and not energy.from_cache:
         text = tr("capped at {tokens} tokens", tokens=energy.max_new_tokens)
         tip = tr("The governor bounded this answer, to let the device rest")
         marks.append(EnergyMark(look, text, tip, parent, color=look.theme.hot))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
@@ -172,6 +172,7 @@ class TierChooser(Panel):
         super().__init__(look)
         self.setObjectName("tiers")
         self._choice, self._auto, self._reason = TierChoice.AUTO, Tier.INT8, ""
+        self._misfits: Mapping[Tier, str] = {}
         self._group = QButtonGroup(self)
         self.buttons: dict[TierChoice, QPushButton] = {}
         row = QHBoxLayout(self)
@@ -185,9 +186,14 @@ class TierChooser(Panel):
             row.addWidget(button)
         self.settle()
 
-    def show_choice(self, choice: TierChoice, effective: Tier, reason: str) -> None:
-        """`choice` is the user's; with Auto, `effective` is what it chose and `reason` why."""
-        self._choice, self._reason = choice, reason
+    def show_choice(
+        self, choice: TierChoice, effective: Tier, reason: str, misfits: Mapping[Tier, str] | None = None
+    ) -> None:
+        """`choice` is the user's; with Auto, `effective` is what it chose and `reason` why.
+
+        `misfits` has words for each tier that the simulated phone could not hold.
+        """
+        self._choice, self._reason, self._misfits = choice, reason, misfits or {}
         self._auto = effective
         self.buttons[choice].setChecked(True)
         self.retranslate()
@@ -205,7 +211,8 @@ class TierChooser(Panel):
         ):
             button = self.buttons[TierChoice(tier.value)]
             button.setText(tier.label)
-            describe(button, tr("Tier {tier}", tier=tier.label), words)
+            tip = f"{words}\n{self._misfits[tier]}" if tier in self._misfits else words
+            describe(button, tr("Tier {tier}", tier=tier.label), tip)
 
 
 class ContextMeter(Panel):
