@@ -16,7 +16,6 @@ from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 
 from .desk import Desk, headers_of, refuse, refuse_tools, whole
 from .errors import event_line
-from .intake import Intake
 from .live import LiveAnswer
 from .options import ReasoningFormat, stops_of
 from .schemas import ChatRequest
@@ -38,7 +37,9 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        messages = await answer.during(Intake(desk.assistant).messages(body.messages))
+        intake = desk.intake(closing)
+        messages = await answer.during(intake.messages(body.messages))
+        answer.unread_images = intake.unread
         await answer.start(
             CompletionRequest(
                 messages,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from starlette.responses import JSONResponse, Response
@@ -13,6 +13,7 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.core.settings import Settings
 
 from .errors import Refused
+from .intake import ImageDoor, Intake
 from .live import LiveAnswer
 from .metrics import Meters
 from .options import Names
@@ -33,8 +34,16 @@ class Desk:
     meters: Meters
     began_s: int = field(default_factory=lambda: int(time.time()))
 
+    door: ImageDoor = field(init=False)
     inside: int = 0
     """Requests that are worked on or wait: images, recordings and answers."""
+
+    def __post_init__(self) -> None:
+        self.door = ImageDoor(self.assistant)
+
+    def intake(self, closing: AsyncExitStack) -> Intake:
+        """For one request, which ends with `closing`."""
+        return Intake(self.assistant, self.door, closing)
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -58,8 +67,12 @@ class Desk:
 
 
 def headers_of(answer: LiveAnswer) -> dict[str, str]:
-    """The place in the queue when the answer was asked for, and the id that the log knows it by."""
-    return {"X-Queue-Position": str(answer.ahead), "X-Request-Id": answer.turn_id}
+    """The place in the queue when the answer was asked for, and the id that the log knows it by.
+
+    Where images could not be read here, how many.
+    """
+    unread = {"X-Images-Unread": str(answer.unread_images)} if answer.unread_images else {}
+    return {"X-Queue-Position": str(answer.ahead), "X-Request-Id": answer.turn_id, **unread}
 
 
 def whole(answer: LiveAnswer, body: dict[str, object]) -> Response:

@@ -49,6 +49,8 @@ class LiveAnswer:
         """The time limit ended it."""
         self.ahead = 0
         """How many were ahead in the queue when it began."""
+        self.unread_images = 0
+        """How many images it is told of without a reading."""
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self.energy: TurnEnergy | None = None

@@ -17,7 +17,6 @@ from autoglm_desktop.core.messages import Message, Role
 from .chat import OPENING_S
 from .desk import Desk, headers_of, refuse, refuse_tools, whole
 from .errors import Refusal
-from .intake import Intake
 from .live import LiveAnswer
 from .options import ReasoningFormat
 from .schemas import InputMessage, ResponsesRequest
@@ -34,7 +33,9 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        messages = await answer.during(Intake(desk.assistant).messages(_sent(body)))
+        intake = desk.intake(closing)
+        messages = await answer.during(intake.messages(_sent(body)))
+        answer.unread_images = intake.unread
         if body.instructions:
             messages = (Message.of(Role.SYSTEM, body.instructions), *messages)
         effort = body.reasoning.effort if body.reasoning else None
