@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from autoglm_desktop.assistant.completions import CompletionEvent, CompletionRequest, QueueMoved
 from autoglm_desktop.core.events import ReasoningDelta, TextDelta
+from autoglm_desktop.core.messages import Message
 
 from .desk import Desk, headers_of, refuse, refuse_tools, whole
 from .errors import event_line
@@ -37,19 +38,12 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        intake = desk.intake(closing)
-        messages = await answer.during(intake.messages(body.messages))
-        answer.unread_images = intake.unread
-        await answer.start(
-            CompletionRequest(
-                messages,
-                sampling=body.sampling(desk.assistant.settings),
-                max_tokens=body.max_completion_tokens or body.max_tokens,
-                think=body.thinks(body.reasoning_effort),
-                thinking_budget_tokens=body.budget_tokens(body.reasoning_effort),
-                stop=stops_of(body.stop),
-            )
-        )
+        with desk.arrivals.place() as my_turn:
+            intake = desk.intake(closing)
+            messages = await answer.during(intake.messages(body.messages))
+            answer.unread_images = intake.unread
+            await answer.during(my_turn())
+            await answer.start(_request(desk, body, messages))
         head = _Head(answer, body)
         if not body.stream:
             await answer.finish()
@@ -59,6 +53,17 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
             await answer.finish()
             return refusal.response()
         return EventStream(_events(answer, head, closing.pop_all()), headers=headers_of(answer))
+
+
+def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> CompletionRequest:
+    return CompletionRequest(
+        messages,
+        sampling=body.sampling(desk.assistant.settings),
+        max_tokens=body.max_completion_tokens or body.max_tokens,
+        think=body.thinks(body.reasoning_effort),
+        thinking_budget_tokens=body.budget_tokens(body.reasoning_effort),
+        stop=stops_of(body.stop),
+    )
 
 
 def _refuse_what_is_not_done(body: ChatRequest) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -22,6 +24,36 @@ ALIAS = "autoglm-phone-9b"
 """The product's name for whichever model is loaded."""
 
 
+class Arrivals:
+    """Requests in the order in which they came, until each is in the engine's line. Used on the event loop.
+
+    Images and recordings are read first, which takes its time; who came later does not overtake.
+    """
+
+    def __init__(self) -> None:
+        self._coming: list[asyncio.Event] = []
+
+    @contextmanager
+    def place(self) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
+        """Until the answer is begun. Gives what waits for all that came before."""
+        mine = asyncio.Event()
+        self._coming.append(mine)
+        self._let_the_first()
+        try:
+            yield lambda: _until(mine)
+        finally:
+            self._coming.remove(mine)
+            self._let_the_first()
+
+    def _let_the_first(self) -> None:
+        if self._coming:
+            self._coming[0].set()
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 @dataclass(slots=True)
 class Desk:
     """`service` are the settings at the start of the service; sampling goes by those of the assistant now.
@@ -35,6 +67,7 @@ class Desk:
     began_s: int = field(default_factory=lambda: int(time.time()))
 
     door: ImageDoor = field(init=False)
+    arrivals: Arrivals = field(default_factory=Arrivals)
     inside: int = 0
     """Requests that are worked on or wait: images, recordings and answers."""
 
@@ -53,7 +86,8 @@ class Desk:
             raise Refused(429, f"{limit} requests wait already; try again in a moment.", "queue_full")
         self.inside += 1
         try:
-            yield
+            with self.meters.inside.track_inprogress():
+                yield
         finally:
             self.inside -= 1
 

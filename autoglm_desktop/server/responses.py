@@ -33,22 +33,12 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        intake = desk.intake(closing)
-        messages = await answer.during(intake.messages(_sent(body)))
-        answer.unread_images = intake.unread
-        if body.instructions:
-            messages = (Message.of(Role.SYSTEM, body.instructions), *messages)
-        effort = body.reasoning.effort if body.reasoning else None
-        summary = body.reasoning.summary if body.reasoning else None
-        await answer.start(
-            CompletionRequest(
-                messages,
-                sampling=body.sampling(desk.assistant.settings),
-                max_tokens=body.max_output_tokens,
-                think=body.thinks(effort or ("medium" if summary else None)),
-                thinking_budget_tokens=body.budget_tokens(effort),
-            )
-        )
+        with desk.arrivals.place() as my_turn:
+            intake = desk.intake(closing)
+            messages = await answer.during(intake.messages(_sent(body)))
+            answer.unread_images = intake.unread
+            await answer.during(my_turn())
+            await answer.start(_request(desk, body, messages))
         shape = _Shape(answer, body)
         if not body.stream:
             await answer.finish()
@@ -58,6 +48,19 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
             await answer.finish()
             return refusal.response()
         return EventStream(_events(answer, shape, closing.pop_all()), headers=headers_of(answer))
+
+
+def _request(desk: Desk, body: ResponsesRequest, messages: tuple[Message, ...]) -> CompletionRequest:
+    effort = body.reasoning.effort if body.reasoning else None
+    summary = body.reasoning.summary if body.reasoning else None
+    led = (Message.of(Role.SYSTEM, body.instructions),) if body.instructions else ()
+    return CompletionRequest(
+        (*led, *messages),
+        sampling=body.sampling(desk.assistant.settings),
+        max_tokens=body.max_output_tokens,
+        think=body.thinks(effort or ("medium" if summary else None)),
+        thinking_budget_tokens=body.budget_tokens(effort),
+    )
 
 
 def _refuse_what_is_not_done(body: ResponsesRequest) -> None:

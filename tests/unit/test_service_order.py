@@ -1,0 +1,85 @@
+"""Who is answered when: clients in the order in which they came, and the window's work counts, too."""
+
+from __future__ import annotations
+
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import httpx
+
+from autoglm_desktop.core.messages import ImagePart
+from tests.helpers.images import picture, reading
+from tests.helpers.manual_engine import ManualEngine
+from tests.helpers.services import chat, on_socket
+from tests.unit.test_service_images import asking
+from tests.unit.test_service_socket import CHAT, LIMIT_S, client_of, raw_request, wait_until
+
+
+def with_two_images() -> dict[str, Any]:
+    body = asking(picture(1), "the first")
+    parts = body["messages"][0]["content"]
+    parts[1:1] = asking(picture(2))["messages"][0]["content"][:1]
+    return body
+
+
+def inside(client: httpx.Client, count: int) -> bool:
+    """Whether so many requests are worked on or wait."""
+    return f"autoglm_requests_inside {count}.0\n" in client.get("/metrics").text
+
+
+def test_who_comes_later_does_not_overtake_while_images_are_read() -> None:
+    engine = ManualEngine()
+    with on_socket(engine) as service, client_of(service) as client, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(client.post, CHAT, json=with_two_images())
+        wait_until(lambda: len(engine.perceptions) == 2)  # both at once: nobody else's work comes between
+        second = pool.submit(client.post, CHAT, json=chat("the second"))
+        wait_until(lambda: inside(client, 2))
+        assert engine.turns == []
+        for look in list(engine.perceptions):
+            look.read(reading("Gate 14"))
+        wait_until(lambda: len(engine.turns) == 2)
+        assert [turn.request.messages[-1].text[-10:].strip() for turn in engine.turns] == ["the first", "the second"]
+        for turn in list(engine.turns):
+            turn.say("Yes.")
+            turn.finish()
+        assert [job.result(LIMIT_S).status_code for job in (first, second)] == [200, 200]
+        assert second.result().headers["X-Queue-Position"] == "1"
+
+
+def test_a_client_that_gives_up_makes_room_for_those_behind() -> None:
+    engine = ManualEngine()
+    with on_socket(engine) as service, client_of(service) as client, ThreadPoolExecutor(1) as pool:
+        with closing(socket.create_connection(("127.0.0.1", service.port), timeout=LIMIT_S)) as leaving:
+            leaving.sendall(raw_request(json.dumps(with_two_images()).encode()))
+            wait_until(lambda: len(engine.perceptions) == 2)
+            second = pool.submit(client.post, CHAT, json=chat("the second"))
+            wait_until(lambda: inside(client, 2))
+            assert engine.turns == []
+        wait_until(lambda: len(engine.turns) == 1)
+        engine.last.say("Yes.")
+        engine.last.finish()
+        assert second.result(LIMIT_S).status_code == 200
+        assert engine.open_perceptions == {}
+
+
+def test_what_the_window_asked_for_is_ahead_of_a_client() -> None:
+    engine = ManualEngine()
+    with on_socket(engine) as service, client_of(service) as client, ThreadPoolExecutor(1) as pool:
+        assistant = service.assistant
+        assistant.send(assistant.new_conversation().id, "from the window")
+        part = assistant.take_in_image(picture(5))
+        assert isinstance(part, ImagePart)
+        assistant.look(part, lambda _: None)
+        job = pool.submit(client.post, CHAT, json=chat("from a client", stream=True))
+        wait_until(lambda: len(engine.turns) == 2)
+        engine.turns[0].finish()
+        engine.perceptions[0].read(reading("Gate 14"))
+        engine.last.say("Yes.")
+        engine.last.finish()
+        answer = job.result(LIMIT_S)
+    assert answer.headers["X-Queue-Position"] == "2"
+    assert answer.text.startswith(": queued, 2 ahead\n\n")
+    assert ": queued, 1 ahead\n\n" in answer.text
