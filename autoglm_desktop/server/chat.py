@@ -44,7 +44,7 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
             answer.unread_images = intake.unread
             await answer.during(my_turn())
             await answer.start(_request(desk, body, messages))
-        head = _Head(answer, body)
+        head = Head(answer, body)
         if not body.stream:
             await answer.finish()
             return whole(answer, head.whole())
@@ -78,7 +78,7 @@ def _refuse_what_is_not_done(body: ChatRequest) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
+class Head:
     """Makes objects of one completion."""
 
     answer: LiveAnswer
@@ -125,21 +125,24 @@ class _Head:
         return event(self._object("chat.completion.chunk", []) | {"usage": chat_usage(self.answer)})
 
 
-class _Deltas:
-    """Chunks of text and reasoning: what is the same in all of them is written once."""
+class Deltas:
+    """Chunks of text and reasoning, after the one of the role: what is the same in all of them is written once."""
 
-    def __init__(self, head: _Head) -> None:
+    def __init__(self, head: Head) -> None:
         self._where = head.where
         before, after = head.chunk({"\0": 0}).split(b'{"\\u0000":0}')
         self._before, self._after = before, after
+        self._role = head.chunk({"role": "assistant", "content": ""})
+        """Empty when it was said."""
         self._in_thought = False
 
     def of(self, events: list[CompletionEvent]) -> list[bytes]:
         return [chunk for happened in events for chunk in self._one(happened)]
 
     def end(self) -> list[bytes]:
-        """Close a thought that no answer followed."""
-        return self._leave_thought()
+        """Close a thought that no answer followed; without a word, the role is still said."""
+        left = self._leave_thought()
+        return [self._say_role(), *left]
 
     def _one(self, happened: CompletionEvent) -> list[bytes]:
         match happened:
@@ -166,24 +169,24 @@ class _Deltas:
         return [self._chunk({"content": THINK_CLOSE})] if left else []
 
     def _chunk(self, delta: dict[str, str]) -> bytes:
-        return b"%b%b%b" % (self._before, json.dumps(delta, ensure_ascii=False).encode(), self._after)
+        said = json.dumps(delta, ensure_ascii=False).encode()
+        return b"%b%b%b%b" % (self._say_role(), self._before, said, self._after)
+
+    def _say_role(self) -> bytes:
+        role, self._role = self._role, b""
+        return role
 
 
-async def _events(answer: LiveAnswer, head: _Head, closing: AsyncExitStack) -> AsyncIterator[bytes]:
+async def _events(answer: LiveAnswer, head: Head, closing: AsyncExitStack) -> AsyncIterator[bytes]:
     async with closing:
-        if answer.ahead:
-            yield waiting(answer.ahead)
-        deltas = _Deltas(head)
-        role = head.chunk({"role": "assistant", "content": ""})
+        deltas = Deltas(head)
         async for batch in answer.batches(KEEP_ALIVE_S):
             data = b"".join(deltas.of(batch))
-            if role and (data and not data.startswith(b":")):
-                data, role = role + data, b""
             if data or not batch:
                 yield data or KEEP_ALIVE
         refusal = answer.ended_early
         if refusal is not None:
             yield event_line(refusal)
             return
-        tail = [role, *deltas.end(), head.chunk({}, finish_reason(answer))]
+        tail = [*deltas.end(), head.chunk({}, finish_reason(answer))]
         yield b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])

@@ -240,7 +240,7 @@ class _Story:
 async def _events(answer: LiveAnswer, shape: _Shape, closing: AsyncExitStack) -> AsyncIterator[bytes]:
     async with closing:
         story = _Story(shape)
-        yield story.begin() + (waiting(answer.ahead) if answer.ahead else b"")
+        yield story.begin()
         async for batch in answer.batches(KEEP_ALIVE_S):
             data = story.of(batch)
             if data or not batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,17 @@ from typing import Any
 
 import httpx
 
+from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.completions import QueueMoved
+from autoglm_desktop.core.events import TextDelta
 from autoglm_desktop.core.messages import ImagePart
+from autoglm_desktop.server.chat import Deltas, Head
+from autoglm_desktop.server.live import LiveAnswer
+from autoglm_desktop.server.schemas import ChatRequest
+from tests.helpers.assistants import assistant_over
 from tests.helpers.images import picture, reading
 from tests.helpers.manual_engine import ManualEngine
-from tests.helpers.services import chat, on_socket
+from tests.helpers.services import chat, events_of, on_socket
 from tests.unit.test_service_images import asking
 from tests.unit.test_service_socket import CHAT, LIMIT_S, client_of, raw_request, wait_until
 
@@ -83,3 +91,19 @@ def test_what_the_window_asked_for_is_ahead_of_a_client() -> None:
     assert answer.headers["X-Queue-Position"] == "2"
     assert answer.text.startswith(": queued, 2 ahead\n\n")
     assert ": queued, 1 ahead\n\n" in answer.text
+    assert answer.text.count(": queued, 2 ahead\n\n") == 1
+
+
+def test_the_role_comes_first_also_when_the_place_and_a_word_come_together() -> None:
+    async def stream(assistant: Assistant) -> bytes:
+        body = ChatRequest.model_validate(chat(stream=True))
+        deltas = Deltas(Head(LiveAnswer(assistant.completions), body))
+        return b"".join([*deltas.of([QueueMoved("t", 1), TextDelta("t", "Yes.")]), *deltas.end()])
+
+    with assistant_over(ManualEngine()) as (assistant, _):
+        answer = asyncio.run(stream(assistant)).decode()
+    assert answer.startswith(": queued, 1 ahead\n\n")
+    assert [event["choices"][0]["delta"] for event in events_of(answer)] == [
+        {"role": "assistant", "content": ""},
+        {"content": "Yes."},
+    ]
