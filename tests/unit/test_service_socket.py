@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import httpx
+import psutil
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
@@ -117,11 +118,13 @@ def test_more_than_may_wait_are_told_when_to_come_back() -> None:
         assert client.post(CHAT, json=chat()).status_code == 200
 
 
-def test_fifty_at_once_are_answered_or_refused() -> None:
+def test_fifty_at_once_are_answered_or_refused_in_bounded_memory() -> None:
     engine = ScriptedEngine([Reply("word " * 50)])
     with on_socket(engine, Settings(service_max_waiting=10)) as service:
         limits = httpx.Limits(max_connections=60)
         with httpx.Client(base_url=service.address, timeout=LIMIT_S, limits=limits) as client:
+            assert client.post(CHAT, json=chat()).status_code == 200
+            before_bytes, first = psutil.Process().memory_info().rss, len(engine.requests)
             with ThreadPoolExecutor(50) as pool:
                 asked = [pool.submit(client.post, CHAT, json=chat(f"q{n}", stream=n % 2 == 0)) for n in range(50)]
                 answers = [job.result(LIMIT_S) for job in asked]
@@ -129,7 +132,8 @@ def test_fifty_at_once_are_answered_or_refused() -> None:
             whole = [answer for answer in answers if answer.status_code == 200]
             assert len(whole) >= 11
             assert all("word" in answer.text for answer in whole)
-            assert len(engine.requests) == len(whole)
+            assert len(engine.requests) - first == len(whole)
+            assert psutil.Process().memory_info().rss - before_bytes < 64 << 20, "both sides of 50 connections"
             assert service.assistant.completions.in_line == 0
             assert client.post(CHAT, json=chat()).status_code == 200
 
