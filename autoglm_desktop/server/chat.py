@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
         if refusal is not None:
             await answer.finish()
             return refusal.response()
-        return EventStream(_events(answer, head, closing.pop_all()), headers=headers_of(answer))
+        return EventStream(_events(answer, head), closing=closing.pop_all(), headers=headers_of(answer))
 
 
 def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> CompletionRequest:
@@ -177,16 +177,15 @@ class Deltas:
         return role
 
 
-async def _events(answer: LiveAnswer, head: Head, closing: AsyncExitStack) -> AsyncIterator[bytes]:
-    async with closing:
-        deltas = Deltas(head)
-        async for batch in answer.batches(KEEP_ALIVE_S):
-            data = b"".join(deltas.of(batch))
-            if data or not batch:
-                yield data or KEEP_ALIVE
-        refusal = answer.ended_early
-        if refusal is not None:
-            yield event_line(refusal)
-            return
-        tail = [*deltas.end(), head.chunk({}, finish_reason(answer))]
-        yield b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])
+async def _events(answer: LiveAnswer, head: Head) -> AsyncGenerator[bytes, None]:
+    deltas = Deltas(head)
+    async for batch in answer.batches(KEEP_ALIVE_S):
+        data = b"".join(deltas.of(batch))
+        if data or not batch:
+            yield data or KEEP_ALIVE
+    refusal = answer.ended_early
+    if refusal is not None:
+        yield event_line(refusal)
+        return
+    tail = [*deltas.end(), head.chunk({}, finish_reason(answer))]
+    yield b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])

@@ -31,7 +31,6 @@ START_WITHIN_S = 30.0
 _JOIN_S = 15.0
 _GRACE_S = 2
 _BACKLOG = 256
-_MAX_CONNECTIONS = 1000
 
 
 __all__ = ["ServiceHost", "ServiceState", "ServiceStatus"]
@@ -151,7 +150,6 @@ class ServiceHost:
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
-            limit_concurrency=_MAX_CONNECTIONS,
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )

@@ -74,13 +74,24 @@ class CountRequests:
         self._app, self._meters = app, meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = False
+
+        def count(status: int) -> None:
+            nonlocal told
+            told = True
+            self._meters.requests.labels(getattr(scope.get("route"), "path", "other"), str(status)).inc()
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
-                self._meters.requests.labels(route, str(message["status"])).inc()
+                count(message["status"])
             await send(message)
 
-        await self._app(scope, receive, counted)
+        try:
+            await self._app(scope, receive, counted)
+        except Exception:
+            if not told:  # what sends the 500 stands outside
+                count(500)
+            raise
 
 
 class _Now(Collector):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from itertools import count
 
@@ -47,7 +47,7 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
         if refusal is not None:
             await answer.finish()
             return refusal.response()
-        return EventStream(_events(answer, shape, closing.pop_all()), headers=headers_of(answer))
+        return EventStream(_events(answer, shape), closing=closing.pop_all(), headers=headers_of(answer))
 
 
 def _request(desk: Desk, body: ResponsesRequest, messages: tuple[Message, ...]) -> CompletionRequest:
@@ -237,13 +237,12 @@ class _Story:
         return event({"type": name, "sequence_number": next(self._numbers)} | data, name)
 
 
-async def _events(answer: LiveAnswer, shape: _Shape, closing: AsyncExitStack) -> AsyncIterator[bytes]:
-    async with closing:
-        story = _Story(shape)
-        yield story.begin()
-        async for batch in answer.batches(KEEP_ALIVE_S):
-            data = story.of(batch)
-            if data or not batch:
-                yield data or KEEP_ALIVE
-        refusal = answer.ended_early
-        yield story.fail(refusal) if refusal is not None else story.end(shape.final())
+async def _events(answer: LiveAnswer, shape: _Shape) -> AsyncGenerator[bytes, None]:
+    story = _Story(shape)
+    yield story.begin()
+    async for batch in answer.batches(KEEP_ALIVE_S):
+        data = story.of(batch)
+        if data or not batch:
+            yield data or KEEP_ALIVE
+    refusal = answer.ended_early
+    yield story.fail(refusal) if refusal is not None else story.end(shape.final())
