@@ -55,6 +55,9 @@ class CompletionRequest:
     messages: tuple[Message, ...]
     sampling: Sampling | None = None
     max_tokens: int | None = None
+    """Of the answer."""
+    max_total_tokens: int | None = None
+    """Of reasoning and answer together."""
     think: bool | None = None
     thinking_budget_tokens: int | None = None
     stop: tuple[str, ...] = ()
@@ -188,18 +191,19 @@ class CompletionService:
         if all(message.role is Role.SYSTEM for message in messages):
             raise _nothing_asked()
         readable = self._readable(messages, model)
-        return TurnRequest(
+        asked = TurnRequest(
             turn_id=uuid.uuid4().hex,
             model=model,
             messages=readable,
             seen=() if readable is messages else messages,
             tier=tier,
             sampling=request.sampling or sampling_of(settings),
-            max_tokens=request.max_tokens or settings.max_tokens,
+            max_tokens=request.max_tokens or request.max_total_tokens or settings.max_tokens,
             think=settings.think if request.think is None else request.think,
             thinking_budget_tokens=request.thinking_budget_tokens or settings.thinking_budget_tokens,
             stop=request.stop,
         )
+        return capped(asked, request.max_total_tokens)
 
     def _readable(self, messages: tuple[Message, ...], model: ModelRef) -> tuple[Message, ...]:
         """The messages as the model can take them."""

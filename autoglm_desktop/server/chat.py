@@ -59,7 +59,8 @@ def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> Co
     return CompletionRequest(
         messages,
         sampling=body.sampling(desk.assistant.settings),
-        max_tokens=body.max_completion_tokens or body.max_tokens,
+        max_tokens=body.max_tokens if body.max_completion_tokens is None else None,
+        max_total_tokens=body.max_completion_tokens,
         think=body.thinks(body.reasoning_effort),
         thinking_budget_tokens=body.budget_tokens(body.reasoning_effort),
         stop=stops_of(body.stop),

@@ -57,7 +57,7 @@ def _request(desk: Desk, body: ResponsesRequest, messages: tuple[Message, ...]) 
     return CompletionRequest(
         (*led, *messages),
         sampling=body.sampling(desk.assistant.settings),
-        max_tokens=body.max_output_tokens,
+        max_total_tokens=body.max_output_tokens,
         think=body.thinks(effort or ("medium" if summary else None)),
         thinking_budget_tokens=body.budget_tokens(effort),
     )

@@ -143,6 +143,28 @@ def test_thinking_comes_apart_from_the_answer(service: tuple[Assistant, openai.O
     assert 1 <= answer.usage.completion_tokens_details.reasoning_tokens <= 17
 
 
+@pytest.mark.parametrize("limit", [1, 2, 12])
+def test_the_newer_limits_bound_reasoning_and_answer_together(
+    service: tuple[Assistant, openai.OpenAI], limit: int
+) -> None:
+    _, client = service
+    answer = creating(client)(
+        model=ALIAS,
+        messages=[{"role": "user", "content": "What is the sum of 17 and 25? Explain at length."}],
+        max_completion_tokens=limit,
+        extra_body={"enable_thinking": True},
+    )
+    assert 1 <= answer.usage.completion_tokens <= limit
+    thought = answer.usage.completion_tokens_details.reasoning_tokens
+    assert thought <= limit // 2
+    response = client.responses.create(
+        model=ALIAS, input="Tell me about the sea.", reasoning={"effort": "high"}, max_output_tokens=limit
+    )
+    assert response.usage is not None
+    assert 1 <= response.usage.output_tokens <= limit
+    assert response.status == "incomplete"
+
+
 def test_a_closed_stream_stops_the_model(service: tuple[Assistant, openai.OpenAI]) -> None:
     assistant, client = service
     decoded, before = threading.Event(), len(assistant.ledger.turns())
