@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from autoglm_desktop.assistant.completions import CompletionEvent, CompletionReq
 from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 from autoglm_desktop.core.messages import Message
 
+from .beginning import Beginning
 from .desk import Desk, headers_of, refuse, refuse_tools, whole
 from .errors import event_line
 from .live import LiveAnswer
@@ -22,9 +24,6 @@ from .options import ReasoningFormat, stops_of
 from .schemas import ChatRequest
 from .streaming import DONE, KEEP_ALIVE, KEEP_ALIVE_S, EventStream, event, waiting
 from .usage import chat_usage, finish_reason
-
-OPENING_S = 10.0
-"""A stream says 200 when its first word is there, or after so long: what fails sooner has its own status."""
 
 THINK_OPEN, THINK_CLOSE = "<think>\n", "\n</think>\n\n"
 
@@ -38,21 +37,18 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        with desk.arrivals.place() as my_turn:
-            intake = desk.intake(closing)
-            messages = await answer.during(intake.messages(body.messages))
-            answer.unread_images = intake.unread
-            await answer.during(my_turn())
-            await answer.start(_request(desk, body, messages))
+        make = partial(_request, desk, body)
+        begun = await Beginning.begin(desk, answer, body.messages, make, closing)
         head = Head(answer, body)
         if not body.stream:
+            await begun.whole()
             await answer.finish()
             return whole(answer, head.whole())
-        refusal = await answer.opening(OPENING_S)
+        refusal = await begun.opening()
         if refusal is not None:
             await answer.finish()
             return refusal.response()
-        return EventStream(_events(answer, head), closing=closing.pop_all(), headers=headers_of(answer))
+        return EventStream(_events(answer, head, begun), closing=closing.pop_all(), headers=headers_of(answer))
 
 
 def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> CompletionRequest:
@@ -178,7 +174,12 @@ class Deltas:
         return role
 
 
-async def _events(answer: LiveAnswer, head: Head) -> AsyncGenerator[bytes, None]:
+async def _events(answer: LiveAnswer, head: Head, begun: Beginning) -> AsyncGenerator[bytes, None]:
+    async for comment in begun.comments():
+        yield comment
+    if (early := begun.refusal()) is not None:
+        yield event_line(early)
+        return
     deltas = Deltas(head)
     async for batch in answer.batches(KEEP_ALIVE_S):
         data = b"".join(deltas.of(batch))

@@ -101,11 +101,13 @@ class Desk:
 
 
 def headers_of(answer: LiveAnswer) -> dict[str, str]:
-    """The place in the queue when the answer was asked for, and the id that the log knows it by.
+    """The place in the queue when the answer was asked for, and the id that the log knows it by; none before that.
 
     Where images could not be read here, how many.
     """
     unread = {"X-Images-Unread": str(answer.unread_images)} if answer.unread_images else {}
+    if not answer.turn_id:
+        return unread
     return {"X-Queue-Position": str(answer.ahead), "X-Request-Id": answer.turn_id, **unread}
 
 

@@ -83,6 +83,8 @@ class LiveAnswer:
         """The result of what has to be done before the turn. Raises Refused when the answer ends before it."""
         task: asyncio.Task[T] = asyncio.create_task(work)
         self._work = task
+        if self._cancelled:
+            task.cancel()
         try:
             return await task
         except asyncio.CancelledError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from autoglm_desktop.assistant.completions import CompletionEvent, CompletionReq
 from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 from autoglm_desktop.core.messages import Message, Role
 
-from .chat import OPENING_S
+from .beginning import Beginning
 from .desk import Desk, headers_of, refuse, refuse_tools, whole
 from .errors import Refusal
 from .live import LiveAnswer
@@ -33,21 +34,18 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        with desk.arrivals.place() as my_turn:
-            intake = desk.intake(closing)
-            messages = await answer.during(intake.messages(_sent(body)))
-            answer.unread_images = intake.unread
-            await answer.during(my_turn())
-            await answer.start(_request(desk, body, messages))
+        make = partial(_request, desk, body)
+        begun = await Beginning.begin(desk, answer, _sent(body), make, closing)
         shape = _Shape(answer, body)
         if not body.stream:
+            await begun.whole()
             await answer.finish()
             return whole(answer, shape.final())
-        refusal = await answer.opening(OPENING_S)
+        refusal = await begun.opening()
         if refusal is not None:
             await answer.finish()
             return refusal.response()
-        return EventStream(_events(answer, shape), closing=closing.pop_all(), headers=headers_of(answer))
+        return EventStream(_events(answer, shape, begun), closing=closing.pop_all(), headers=headers_of(answer))
 
 
 def _request(desk: Desk, body: ResponsesRequest, messages: tuple[Message, ...]) -> CompletionRequest:
@@ -237,8 +235,13 @@ class _Story:
         return event({"type": name, "sequence_number": next(self._numbers)} | data, name)
 
 
-async def _events(answer: LiveAnswer, shape: _Shape) -> AsyncGenerator[bytes, None]:
+async def _events(answer: LiveAnswer, shape: _Shape, begun: Beginning) -> AsyncGenerator[bytes, None]:
+    async for comment in begun.comments():
+        yield comment
     story = _Story(shape)
+    if (early := begun.refusal()) is not None:
+        yield story.fail(early)
+        return
     yield story.begin()
     async for batch in answer.batches(KEEP_ALIVE_S):
         data = story.of(batch)

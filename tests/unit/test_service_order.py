@@ -10,11 +10,15 @@ from contextlib import closing
 from typing import Any
 
 import httpx
+import pytest
 
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.completions import QueueMoved
+from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.events import TextDelta
+from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ImagePart
+from autoglm_desktop.server import beginning
 from autoglm_desktop.server.chat import Deltas, Head
 from autoglm_desktop.server.live import LiveAnswer
 from autoglm_desktop.server.schemas import ChatRequest
@@ -24,6 +28,8 @@ from tests.helpers.manual_engine import ManualEngine
 from tests.helpers.services import chat, events_of, on_socket
 from tests.unit.test_service_images import asking
 from tests.unit.test_service_socket import CHAT, LIMIT_S, client_of, raw_request, wait_until
+
+BROKEN = ErrorReport(ErrorCode.BAD_INPUT, msg("It cannot be read."), msg("Send another."))
 
 
 def with_two_images() -> dict[str, Any]:
@@ -71,6 +77,36 @@ def test_a_client_that_gives_up_makes_room_for_those_behind() -> None:
         engine.last.finish()
         assert second.result(LIMIT_S).status_code == 200
         assert engine.open_perceptions == {}
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/responses"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_stream_whose_images_take_long_is_kept_alive(monkeypatch: pytest.MonkeyPatch, path: str, fails: bool) -> None:
+    monkeypatch.setattr(beginning, "OPENING_S", 0.01)
+    monkeypatch.setattr(beginning, "KEEP_ALIVE_S", 0.01)
+    engine = ManualEngine()
+    body = with_two_images() if path == CHAT else as_response(with_two_images())
+    with on_socket(engine) as service, client_of(service) as client:
+        with client.stream("POST", path, json=body | {"stream": True}) as answer:
+            assert answer.status_code == 200
+            pieces = answer.iter_text()
+            assert next(pieces).startswith(": working")
+            wait_until(lambda: len(engine.perceptions) == (2 if path == CHAT else 1))
+            for look in list(engine.perceptions):
+                look.fail(BROKEN) if fails else look.read(reading("Gate 14"))
+            if not fails:
+                wait_until(lambda: len(engine.turns) == 1)
+                engine.last.say("Yes.")
+                engine.last.finish()
+            seen = "".join(pieces)
+        assert ("It cannot be read." in seen) is fails
+        assert ("Yes." in seen) is not fails
+        wait_until(lambda: inside(client, 0))
+
+
+def as_response(body: dict[str, Any]) -> dict[str, Any]:
+    image = {"type": "input_image", "image_url": body["messages"][0]["content"][0]["image_url"]["url"]}
+    return {"model": body["model"], "input": [{"role": "user", "content": [image]}]}
 
 
 def test_what_the_window_asked_for_is_ahead_of_a_client() -> None:
