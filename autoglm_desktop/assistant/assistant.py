@@ -47,6 +47,7 @@ from .events import (
 from .image_intake import is_sound
 from .image_text import described
 from .ledger import Ledger
+from .line import Line
 from .perception import Perception
 from .runner import NodeImage, Runner
 from .senses import Models, Senses, checked_images
@@ -88,16 +89,17 @@ class Assistant(Senses):
         Raises nothing.
         """
         self.energy = energy or EnergyService(settings=settings)
-        shelf, announcer = Shelf(store), Announcer()
-        super().__init__(engine, library, shelf, Perception(engine, self.energy, shelf), announcer)
+        shelf, announcer, line = Shelf(store), Announcer(), Line(engine)
+        super().__init__(engine, library, shelf, Perception(engine, self.energy, shelf, line), announcer)
         self._settings = settings
         self._save_settings = on_settings_saved
         self._settings_lock = threading.RLock()
         self.energy.connect(self._governed, self._keep_energy)
         self.ledger = Ledger(self._shelf)
-        self._runner = Runner(engine, self._announcer, self.energy, self._perception)
+        self._runner = Runner(engine, self._announcer, self.energy, self._perception, line)
         self.completions = CompletionService(
             engine,
+            line,
             library,
             self.energy,
             self._runner.cache,

@@ -39,6 +39,7 @@ from autoglm_desktop.core.settings import Settings
 from .answer_cache import AnswerCache, CachedAnswer
 from .energy import EnergyService
 from .energy_turns import TurnMeter
+from .line import Line
 from .restraint import capped
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,9 @@ class CompletionRequest:
     messages: tuple[Message, ...]
     sampling: Sampling | None = None
     max_tokens: int | None = None
+    """Of the answer."""
+    max_total_tokens: int | None = None
+    """Of reasoning and answer together."""
     think: bool | None = None
     thinking_budget_tokens: int | None = None
     stop: tuple[str, ...] = ()
@@ -110,6 +114,7 @@ class CompletionService:
     def __init__(
         self,
         engine: Engine,
+        line: Line,
         library: Models,
         energy: EnergyService,
         cache: AnswerCache,
@@ -119,21 +124,22 @@ class CompletionService:
         in_words: Callable[[Message], Message] = lambda message: message,
         sees: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`enter_ledger` writes the line of an answer.
+        """Turns go to `engine` through `line`, which all its work goes through. `enter_ledger` writes down an answer.
 
         `sees` tells whether a model takes images; for one that does not `in_words` puts their readings in their place.
         """
-        self._engine, self._library, self._energy, self._cache = engine, library, energy, cache
+        self._engine, self._line, self._library, self._energy, self._cache = engine, line, library, energy, cache
+        line.on_moved(self._tell_positions)
         self._settings, self._enter_ledger = settings, enter_ledger
         self._in_words, self._sees = in_words, sees
         self._lock = threading.Lock()
-        self._line: dict[str, _Turn] = {}
-        """Turns that run or wait, in the order in which the engine takes them."""
+        self._turns: dict[str, _Turn] = {}
+        """Turns of this service that run or wait."""
 
     @property
     def in_line(self) -> int:
         """Turns that run or wait."""
-        return len(self._line)
+        return len(self._turns)
 
     def model(self) -> ModelRef:
         """Who answers. Raises AppError MODEL_MISSING or MODEL_UNKNOWN."""
@@ -154,9 +160,10 @@ class CompletionService:
             return asked.turn_id
         turn = self._join_line(asked, sink, settings.service_max_waiting, decision.max_new_tokens)
         try:
-            self._engine.submit(capped(asked, decision.max_new_tokens), lambda event: self._take(turn, event))
+            self._line.submit(capped(asked, decision.max_new_tokens), lambda event: self._take(turn, event))
         except AppError as error:
             self._take(turn, Failed(asked.turn_id, error.report))
+        self._tell_positions()
         if turn.cancelled:  # the first cancel may have come before the engine knew the turn
             self._engine.cancel(asked.turn_id)
         return asked.turn_id
@@ -164,7 +171,7 @@ class CompletionService:
     def cancel(self, turn_id: str) -> None:
         """End it within a token; unknown ids are ignored."""
         with self._lock:
-            turn = self._line.get(turn_id)
+            turn = self._turns.get(turn_id)
             if turn is None:
                 return
             turn.cancelled = True
@@ -173,7 +180,7 @@ class CompletionService:
     def cancel_all(self) -> None:
         """End every answer of this service."""
         with self._lock:
-            turn_ids = list(self._line)
+            turn_ids = list(self._turns)
         for turn_id in reversed(turn_ids):  # the last first: none begins that is to end at once
             self.cancel(turn_id)
 
@@ -184,18 +191,19 @@ class CompletionService:
         if all(message.role is Role.SYSTEM for message in messages):
             raise _nothing_asked()
         readable = self._readable(messages, model)
-        return TurnRequest(
+        asked = TurnRequest(
             turn_id=uuid.uuid4().hex,
             model=model,
             messages=readable,
             seen=() if readable is messages else messages,
             tier=tier,
             sampling=request.sampling or sampling_of(settings),
-            max_tokens=request.max_tokens or settings.max_tokens,
+            max_tokens=request.max_tokens or request.max_total_tokens or settings.max_tokens,
             think=settings.think if request.think is None else request.think,
             thinking_budget_tokens=request.thinking_budget_tokens or settings.thinking_budget_tokens,
             stop=request.stop,
         )
+        return capped(asked, request.max_total_tokens)
 
     def _readable(self, messages: tuple[Message, ...], model: ModelRef) -> tuple[Message, ...]:
         """The messages as the model can take them."""
@@ -205,11 +213,10 @@ class CompletionService:
 
     def _join_line(self, asked: TurnRequest, sink: CompletionSink, max_waiting: int, cap: int | None) -> _Turn:
         with self._lock:
-            if len(self._line) > max_waiting:  # one is answered, the others wait
+            if len(self._turns) > max_waiting:  # one is answered, the others wait
                 raise _line_is_full(max_waiting)
             turn = _Turn(asked, sink, self._energy.begin(asked.tier, cap=cap))
-            self._line[asked.turn_id] = turn
-        self._tell_positions()
+            self._turns[asked.turn_id] = turn
         return turn
 
     def _answer_from_cache(
@@ -244,12 +251,10 @@ class CompletionService:
         if isinstance(event, Finished | Failed):
             self._end(turn, event)
         turn.sink(event)
-        if turn.ended:
-            self._tell_positions()
 
     def _end(self, turn: _Turn, last: Finished | Failed) -> None:
         with self._lock:
-            self._line.pop(turn.asked.turn_id, None)
+            self._turns.pop(turn.asked.turn_id, None)
         energy = self._energy.end(turn.meter)
         if isinstance(last, Finished) and last.reason is not FinishReason.CANCELLED:
             self._cache.keep(turn.asked, _node(turn, last), private=True)
@@ -276,9 +281,10 @@ class CompletionService:
             log.exception("the ledger could not be written")
 
     def _tell_positions(self) -> None:
-        """Tell every waiting turn whose place changed."""
+        """Tell every waiting turn whose place changed; what the window asked for counts, too."""
         with self._lock:
-            news = [(turn, ahead) for ahead, turn in enumerate(self._line.values()) if _moved(turn, ahead)]
+            waiting = [(turn, self._line.ahead(turn_id)) for turn_id, turn in self._turns.items()]
+            news = [(turn, ahead) for turn, ahead in waiting if _moved(turn, ahead)]
             for turn, ahead in news:
                 turn.ahead = ahead
         for turn, ahead in news:

@@ -48,7 +48,7 @@ class TakenIn:
     data: bytes
 
 
-def take_in(source: Path | bytes, *, name: str = "") -> TakenIn:
+def take_in(source: Path | bytes, *, name: str = "", max_pixels: int = MAX_IMAGE_PIXELS) -> TakenIn:
     """Check, decode and encode again. Takes up to a second for a photograph, more for the largest.
 
     Raises AppError BAD_INPUT: no file, a folder, empty, too large in bytes or pixels, no image, damaged.
@@ -59,7 +59,7 @@ def take_in(source: Path | bytes, *, name: str = "") -> TakenIn:
         raise _refused(msg("{name} is empty.", name=shown), _ANOTHER)
     if len(data) > MAX_IMAGE_FILE_BYTES:
         raise _too_large(shown, len(data))
-    image, lossy = _decoded(data, shown)
+    image, lossy = _decoded(data, shown, max_pixels)
     encoded, media_type = _encoded(image, lossy=lossy)
     part = ImagePart(hashlib.sha256(encoded).hexdigest(), media_type, image.width, image.height, shown)
     return TakenIn(part, encoded)
@@ -101,21 +101,21 @@ def _read(path: Path, shown: str) -> bytes:
         ) from error
 
 
-def _decoded(data: bytes, shown: str) -> tuple[Image.Image, bool]:
+def _decoded(data: bytes, shown: str, max_pixels: int) -> tuple[Image.Image, bool]:
     """The image, upright, in mode L or RGB, and whether its format was a lossy one."""
     from PIL import Image, UnidentifiedImageError
 
     formats = _set_up()
     try:
         with Image.open(io.BytesIO(data), formats=formats) as opened:
-            if opened.width * opened.height > MAX_IMAGE_PIXELS:
-                raise _too_many_pixels(shown, f"{opened.width} × {opened.height}")
+            if opened.width * opened.height > max_pixels:
+                raise _too_many_pixels(shown, f"{opened.width} × {opened.height}", max_pixels)
             lossy = opened.format in _LOSSY or (opened.format == "WEBP" and b"VP8 " in data[:64])
             opened.seek(0)
             opened.load()
             return _plain(_upright(opened)), lossy
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(shown, "") from error
+        raise _too_many_pixels(shown, "", max_pixels) from error
     except UnidentifiedImageError as error:
         raise _refused(
             msg("{name} is not an image that can be read here.", name=shown),
@@ -261,8 +261,8 @@ def _too_large(name: str, size_bytes: int) -> AppError:
     )
 
 
-def _too_many_pixels(name: str, size: str) -> AppError:
-    limit = MAX_IMAGE_PIXELS // 1_000_000
+def _too_many_pixels(name: str, size: str, max_pixels: int) -> AppError:
+    limit = max_pixels // 1_000_000
     return _refused(
         msg("{name} has too many pixels ({size}); up to {limit} million are opened.", name=name, size=size, limit=limit)
         if size

@@ -25,6 +25,7 @@ from autoglm_desktop.core.ports import Engine
 
 from .energy import EnergyService
 from .energy_turns import TurnMeter
+from .line import Line
 from .shelf import Shelf
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,9 @@ LookDone = Callable[[ImageReading | ErrorReport], None]
 class Perception:
     """Callable from any thread. What comes back comes on the engine's thread, or at once from the cache."""
 
-    def __init__(self, engine: Engine, energy: EnergyService, shelf: Shelf) -> None:
+    def __init__(self, engine: Engine, energy: EnergyService, shelf: Shelf, line: Line | None = None) -> None:
         self._engine, self._energy, self._shelf = engine, energy, shelf
+        self._line = line or Line(engine)
         self._lock = threading.Lock()
         self._readings: OrderedDict[str, ImageReading] = OrderedDict()
 
@@ -101,7 +103,7 @@ class Perception:
                 self._rest(Modality.VISION, more=more)
                 done(event.error)
 
-        self._engine.perceive(LookRequest(job, str(path)), take)
+        self._line.perceive(LookRequest(job, str(path)), take)
         return job
 
     def transcribe(self, request: TranscribeRequest, on_event: Callable[[PerceptionEvent], None]) -> None:
@@ -113,7 +115,7 @@ class Perception:
                 self._rest(Modality.SPEECH)
             on_event(event)
 
-        self._engine.perceive(request, take)
+        self._line.perceive(request, take)
 
     def cancel(self, job_id: str) -> None:
         """End a job: it fails with CANCELLED. Unknown ids are ignored."""

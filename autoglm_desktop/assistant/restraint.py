@@ -1,4 +1,4 @@
-"""What the governor's restraint makes of a request."""
+"""A request within a bound of new tokens: the governor's restraint, or a client's own limit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from autoglm_desktop.core.messages import TurnRequest
 def capped(request: TurnRequest, max_new_tokens: int | None) -> TurnRequest:
     """The request with at most `max_new_tokens` new tokens, reasoning and answer together; never more than it asked.
 
-    A thinking request gets half of them for its reasoning. None changes nothing.
+    A thinking request gets half of them for its reasoning; one token leaves no room to think. None changes nothing.
     """
     if max_new_tokens is None:
         return request
-    if not request.think:
-        return replace(request, max_tokens=min(request.max_tokens, max_new_tokens))
+    if not request.think or max_new_tokens < 2:
+        return replace(request, think=False, max_tokens=min(request.max_tokens, max_new_tokens))
     budget = min(request.thinking_budget_tokens, max_new_tokens // 2)
     return replace(
         request,

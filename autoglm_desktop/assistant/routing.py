@@ -49,6 +49,13 @@ log = logging.getLogger(__name__)
 
 DOWN_S = 60.0
 """So long an endpoint that failed is not asked again, unless its settings change."""
+_DOWN_BY = (
+    ErrorCode.CLOUD_UNREACHABLE,
+    ErrorCode.CLOUD_KEY_REFUSED,
+    ErrorCode.CLOUD_BUSY,
+    ErrorCode.CLOUD_FAILED,
+)
+"""What would meet every request; a fault of one request alone does not keep the others away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,13 +277,13 @@ class RoutingEngine:
             self._pass_on(flight, event)
 
     def _fail_over(self, flight: _Flight, endpoint: Endpoint, event: Failed) -> None:
-        """Answer here after all, and remember that the endpoint is down."""
+        """Answer here after all, and remember an endpoint that is down."""
         assert flight.note is not None
         why = msg("{cause} This machine answered.", cause=str(event.error.cause))
         if flight.said:
             why = msg("{cause} This machine went on.", cause=str(event.error.cause))
         with self._lock:
-            if endpoint == self._rules.endpoint:
+            if endpoint == self._rules.endpoint and event.error.code in _DOWN_BY:
                 self._down = (endpoint, self._clock(), msg("{cause} It is asked again in a minute.",
                                                            cause=str(event.error.cause)))  # fmt: skip
         flight.note = replace(flight.note, where=Where.LOCAL, reason=why)

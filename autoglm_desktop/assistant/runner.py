@@ -26,6 +26,7 @@ from .energy import EnergyService
 from .energy_turns import TurnMeter
 from .events import ConversationChanged, ImageReadingChanged, NodeFinished, NodePhase
 from .image_text import described
+from .line import Line
 from .perception import Perception
 from .restraint import capped
 from .turns import TurnState, reduce, told
@@ -73,11 +74,13 @@ class Runner:
         announcer: Announcer,
         energy: EnergyService,
         perception: Perception,
+        line: Line | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         save_every_s: float = SAVE_EVERY_S,
     ) -> None:
         self._engine = engine
+        self._line = line or Line(engine)
         self._save_every_s = save_every_s
         self._announcer = announcer
         self._energy = energy
@@ -256,7 +259,7 @@ class Runner:
 
     def _submit(self, turn: _Turn, request: TurnRequest) -> None:
         try:
-            self._engine.submit(request, lambda event: self._take(turn, event))
+            self._line.submit(request, lambda event: self._take(turn, event))
         except AppError as error:
             self._take(turn, Failed(request.turn_id, error.report))
         with self._lock:

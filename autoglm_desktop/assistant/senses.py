@@ -14,7 +14,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import PerceptionEvent
 from autoglm_desktop.core.i18n import language as current_language
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.limits import MAX_AUDIO_FILE_BYTES, MAX_IMAGES_PER_MESSAGE
+from autoglm_desktop.core.limits import MAX_AUDIO_FILE_BYTES, MAX_IMAGES_PER_MESSAGE, MAX_SENT_IMAGE_PIXELS
 from autoglm_desktop.core.messages import ImagePart, ModelRef, TurnRequest
 from autoglm_desktop.core.perception import ImageReading, Modality, TranscribeRequest
 from autoglm_desktop.core.ports import Engine
@@ -65,6 +65,16 @@ class Senses:
         taken = take_in(source, name=name)
         self._shelf.put_image(taken.data, taken.part.media_type)
         return taken.part
+
+    def hold_image(self, data: bytes) -> ImagePart:
+        """As `take_in_image`, for one request and with a lower limit: until `release_image`."""
+        taken = take_in(data, max_pixels=MAX_SENT_IMAGE_PIXELS)
+        self._shelf.guests.hold(taken.data, taken.part.media_type)
+        return replace(taken.part, reading=self._perception.reading(taken.part))
+
+    def release_image(self, sha256: str) -> None:
+        """Remove it when no other request holds it. Raises AppError NOT_WRITABLE."""
+        self._shelf.guests.release(sha256)
 
     def image_path(self, sha256: str) -> Path:
         """The file of an image that was taken in: PNG or JPEG, upright. Raises AppError BAD_INPUT when it is gone."""

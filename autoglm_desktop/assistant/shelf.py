@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from pathlib import Path
 
 from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.core.perception import ImageReading
+from autoglm_desktop.store.attachments import PrivateAttachments
 from autoglm_desktop.store.store import Store
+
+
+class GuestImages:
+    """Images of requests that keep nothing, each for as long as a request needs it. Callable from any thread."""
+
+    def __init__(self, parent: Path | None) -> None:
+        self.files = PrivateAttachments(parent)
+        self._lock = threading.Lock()
+        self._uses: Counter[str] = Counter()
+
+    def hold(self, data: bytes, media_type: str) -> None:
+        """Until it was released as often as it was held."""
+        with self._lock:
+            self._uses[self.files.put(data, media_type)] += 1
+
+    def release(self, sha256: str) -> None:
+        with self._lock:
+            self._uses[sha256] -= 1
+            if self._uses[sha256] <= 0:
+                del self._uses[sha256]
+                self.files.remove(sha256)
 
 
 class Shelf:
@@ -18,7 +42,9 @@ class Shelf:
 
     def __init__(self, kept: Store) -> None:
         self.kept = kept
-        self.temporary = Store(None, private=kept.path.parent / "private" if kept.path is not None else None)
+        private = kept.path.parent / "private" if kept.path is not None else None
+        self.temporary = Store(None, private=private)
+        self.guests = GuestImages(private)
 
     def of_conversation(self, conversation_id: str) -> Store:
         """The store that holds the conversation; the one on the disk when neither does."""
@@ -35,11 +61,13 @@ class Shelf:
 
     def image_path(self, sha256: str) -> Path | None:
         """The file of an image, kept or not; None when it is gone."""
-        return self.kept.attachments.path(sha256) or self.temporary.attachments.path(sha256)
+        places = (self.kept.attachments, self.temporary.attachments, self.guests.files)
+        return next(filter(None, (place.path(sha256) for place in places)), None)
 
     def image_bytes(self, part: ImagePart) -> bytes | None:
         """The bytes of an image, whole; None when they are gone."""
-        return self.kept.attachments.read(part.sha256) or self.temporary.attachments.read(part.sha256)
+        places = (self.kept.attachments, self.temporary.attachments, self.guests.files)
+        return next(filter(None, (place.read(part.sha256) for place in places)), None)
 
     def find_reading(self, sha256: str) -> ImageReading | None:
         """What was read in an image of a message."""
@@ -51,6 +79,7 @@ class Shelf:
             store.keep_reading(sha256, reading)
 
     def close(self) -> None:
-        """Close both. Idempotent."""
+        """Close them. Idempotent."""
+        self.guests.files.close()
         self.temporary.close()
         self.kept.close()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -36,10 +36,12 @@ from autoglm_desktop.core.perception import LookRequest, Modality, TranscribeReq
 from autoglm_desktop.core.ports import PerceptionSink, StatusSink, TurnSink
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.routing import Endpoint, is_loopback
+from autoglm_desktop.core.thinking import Piece
 
 from . import failures
 from .keys import get_key, require_sendable
 from .request import ImageBytes, body_of
+from .spoken import Spoken
 from .stream import Chunk, Counts, chunks
 
 if TYPE_CHECKING:
@@ -75,6 +77,10 @@ class _Turn:
     reasoning_deltas: int = 0
     finish: FinishReason | None = None
     counts: Counts = field(default_factory=Counts)
+    spoken: Spoken = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spoken = Spoken(self.request.stop)
 
     def emit(self, event: TurnEvent) -> None:
         try:
@@ -265,6 +271,10 @@ class CloudEngine:
         async for chunk in chunks(self.endpoint, blocks, max_bytes=self._limits.response_bytes):
             ended = ended or chunk.done or chunk.finish is not None
             _take(turn, chunk)
+            if turn.spoken.stopped:  # by a stop string beyond those that the endpoint was told
+                turn.finish = FinishReason.STOP
+                return
+        _show(turn, turn.spoken.finish())
         if not ended:
             raise failures.broke_off(self.endpoint, "the stream ended without a finish_reason")
 
@@ -285,22 +295,27 @@ class CloudEngine:
 
 def _take(turn: _Turn, chunk: Chunk) -> None:
     """One event of the stream: pass its text on, remember the rest."""
-    turn_id = turn.request.turn_id
     if chunk.reasoning or chunk.text:
         turn.last_s = time.perf_counter()
         turn.first_s = turn.first_s or turn.last_s
-    if chunk.reasoning:
-        turn.enter(Phase.THINKING)
-        turn.reasoning_deltas += 1
-        turn.emit(ReasoningDelta(turn_id, chunk.reasoning, tokens=0))
-    if chunk.text:
-        turn.enter(Phase.GENERATING)
-        turn.deltas += 1
-        turn.emit(TextDelta(turn_id, chunk.text, tokens=0))
+    _show(turn, turn.spoken.feed(reasoning=chunk.reasoning, text=chunk.text))
     if chunk.finish is not None:
         turn.finish = FinishReason.LENGTH if chunk.finish == "length" else FinishReason.STOP
     if chunk.counts is not None:
         turn.counts = chunk.counts
+
+
+def _show(turn: _Turn, pieces: Iterable[Piece]) -> None:
+    turn_id = turn.request.turn_id
+    for piece in pieces:
+        if piece.reasoning:
+            turn.enter(Phase.THINKING)
+            turn.reasoning_deltas += 1
+            turn.emit(ReasoningDelta(turn_id, piece.text, tokens=0))
+        else:
+            turn.enter(Phase.GENERATING)
+            turn.deltas += 1
+            turn.emit(TextDelta(turn_id, piece.text, tokens=0))
 
 
 def _usage(turn: _Turn) -> Usage:

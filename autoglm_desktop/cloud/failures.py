@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import httpx
 
 _MAX_DETAILS = 500
+_OF_ONE_REQUEST = (400, 413, 415, 422)
 
 
 def of_status(endpoint: Endpoint, status: int, headers: httpx.Headers, said: str) -> AppError:
@@ -44,7 +45,7 @@ def of_status(endpoint: Endpoint, status: int, headers: httpx.Headers, said: str
         cause = msg("{host} does not know the address or the model {model}.", host=host, model=endpoint.model)
         return AppError(ErrorCode.CLOUD_FAILED, cause, msg("Check both in the settings."), details=details)
     return AppError(
-        ErrorCode.CLOUD_FAILED,
+        ErrorCode.CLOUD_REFUSED if status in _OF_ONE_REQUEST else ErrorCode.CLOUD_FAILED,
         msg("{host} answered with an error ({status}).", host=host, status=status),
         msg("Try again, or let this machine answer."),
         details=details,

@@ -10,7 +10,7 @@ from autoglm_desktop.core.routing import Endpoint
 from .images import data_url
 
 MAX_STOPS = 4
-"""What OpenAI's own interface takes; `engine.stops` of this machine takes any number."""
+"""What OpenAI's own interface takes; what goes beyond is cut off here (`Spoken`)."""
 
 ImageBytes = Callable[[ImagePart], bytes]
 

@@ -39,6 +39,8 @@ class ErrorCode(StrEnum):
     CLOUD_KEY_REFUSED = "cloud_key_refused"
     CLOUD_BUSY = "cloud_busy"
     CLOUD_FAILED = "cloud_failed"
+    CLOUD_REFUSED = "cloud_refused"
+    """The endpoint does not take this one request; others it may."""
     NO_KEYRING = "no_keyring"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 MAX_IMAGES_PER_MESSAGE = 8
 MAX_IMAGE_PIXELS = 100_000_000
 """Width times height, read from the head of the file before anything is decoded."""
+MAX_SENT_IMAGE_PIXELS = 40_000_000
+"""Of an image that comes over HTTP: decoded, it takes some 15 bytes a pixel for a moment."""
 MAX_IMAGE_FILE_BYTES = 64 << 20
 MAX_AUDIO_S = 2 * 3600.0
 """Length of a recording in seconds."""

@@ -40,9 +40,10 @@ class ServiceSwitch(Protocol):
         """Call `sink` with every change, from any thread; returns what ends the watch."""
 
     def start(self, settings: Settings | None = None, *, api_key: str | None = None) -> None:
-        """Listen where the settings say. Running already: nothing happens.
+        """Listen where the settings say, with this key or none. Running already: nothing happens.
 
-        Raises AppError: BUSY when the port is in use, BAD_INPUT for an address that cannot be served.
+        Without settings, those and the key of before hold. Raises AppError: BUSY when the port is in use, BAD_INPUT for
+        an address that cannot be served.
         """
 
     def stop(self) -> None:

@@ -32,6 +32,7 @@ from autoglm_desktop.core.messages import ModelRef, TurnRequest
 from autoglm_desktop.core.perception import LookRequest, Modality, TranscribeRequest
 from autoglm_desktop.core.ports import PerceptionSink, StatusSink, TurnSink
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.core.stops import StopScanner
 
 from . import reports
 from .lane import Lane
@@ -39,7 +40,6 @@ from .prefix import common_prefix
 from .script import Hold, Reply, Script, Senses, pieces
 from .scripted_senses import SensesPlayer
 from .status import StatusBoard, guarded
-from .stops import StopScanner
 
 __all__ = ["Hold", "Reply", "Script", "ScriptedEngine", "Senses"]
 

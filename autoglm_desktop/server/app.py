@@ -62,7 +62,7 @@ def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = 
             allow_origins=list(settings.service_cors_origins),
             allow_methods=["GET", "POST", "PUT"],
             allow_headers=["*"],
-            expose_headers=["X-Queue-Position", "X-Request-Id", "Retry-After"],
+            expose_headers=["X-Queue-Position", "X-Request-Id", "X-Images-Unread", "Retry-After"],
         )
     rules = rules_for(
         settings.service_host,

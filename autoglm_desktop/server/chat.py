@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from autoglm_desktop.assistant.completions import CompletionEvent, CompletionRequest, QueueMoved
 from autoglm_desktop.core.events import ReasoningDelta, TextDelta
+from autoglm_desktop.core.messages import Message
 
+from .beginning import Beginning
 from .desk import Desk, headers_of, refuse, refuse_tools, whole
 from .errors import event_line
-from .intake import Intake
 from .live import LiveAnswer
 from .options import ReasoningFormat, stops_of
 from .schemas import ChatRequest
 from .streaming import DONE, KEEP_ALIVE, KEEP_ALIVE_S, EventStream, event, waiting
 from .usage import chat_usage, finish_reason
-
-OPENING_S = 10.0
-"""A stream says 200 when its first word is there, or after so long: what fails sooner has its own status."""
 
 THINK_OPEN, THINK_CLOSE = "<think>\n", "\n</think>\n\n"
 
@@ -38,26 +37,30 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        messages = await answer.during(Intake(desk.assistant).messages(body.messages))
-        await answer.start(
-            CompletionRequest(
-                messages,
-                sampling=body.sampling(desk.assistant.settings),
-                max_tokens=body.max_completion_tokens or body.max_tokens,
-                think=body.thinks(body.reasoning_effort),
-                thinking_budget_tokens=body.budget_tokens(body.reasoning_effort),
-                stop=stops_of(body.stop),
-            )
-        )
-        head = _Head(answer, body)
+        make = partial(_request, desk, body)
+        begun = await Beginning.begin(desk, answer, body.messages, make, closing)
+        head = Head(answer, body)
         if not body.stream:
+            await begun.whole()
             await answer.finish()
             return whole(answer, head.whole())
-        refusal = await answer.opening(OPENING_S)
+        refusal = await begun.opening()
         if refusal is not None:
             await answer.finish()
             return refusal.response()
-        return EventStream(_events(answer, head, closing.pop_all()), headers=headers_of(answer))
+        return EventStream(_events(answer, head, begun), closing=closing.pop_all(), headers=headers_of(answer))
+
+
+def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> CompletionRequest:
+    return CompletionRequest(
+        messages,
+        sampling=body.sampling(desk.assistant.settings),
+        max_tokens=body.max_tokens if body.max_completion_tokens is None else None,
+        max_total_tokens=body.max_completion_tokens,
+        think=body.thinks(body.reasoning_effort),
+        thinking_budget_tokens=body.budget_tokens(body.reasoning_effort),
+        stop=stops_of(body.stop),
+    )
 
 
 def _refuse_what_is_not_done(body: ChatRequest) -> None:
@@ -72,7 +75,7 @@ def _refuse_what_is_not_done(body: ChatRequest) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
+class Head:
     """Makes objects of one completion."""
 
     answer: LiveAnswer
@@ -119,21 +122,24 @@ class _Head:
         return event(self._object("chat.completion.chunk", []) | {"usage": chat_usage(self.answer)})
 
 
-class _Deltas:
-    """Chunks of text and reasoning: what is the same in all of them is written once."""
+class Deltas:
+    """Chunks of text and reasoning, after the one of the role: what is the same in all of them is written once."""
 
-    def __init__(self, head: _Head) -> None:
+    def __init__(self, head: Head) -> None:
         self._where = head.where
         before, after = head.chunk({"\0": 0}).split(b'{"\\u0000":0}')
         self._before, self._after = before, after
+        self._role = head.chunk({"role": "assistant", "content": ""})
+        """Empty when it was said."""
         self._in_thought = False
 
     def of(self, events: list[CompletionEvent]) -> list[bytes]:
         return [chunk for happened in events for chunk in self._one(happened)]
 
     def end(self) -> list[bytes]:
-        """Close a thought that no answer followed."""
-        return self._leave_thought()
+        """Close a thought that no answer followed; without a word, the role is still said."""
+        left = self._leave_thought()
+        return [self._say_role(), *left]
 
     def _one(self, happened: CompletionEvent) -> list[bytes]:
         match happened:
@@ -160,24 +166,28 @@ class _Deltas:
         return [self._chunk({"content": THINK_CLOSE})] if left else []
 
     def _chunk(self, delta: dict[str, str]) -> bytes:
-        return b"%b%b%b" % (self._before, json.dumps(delta, ensure_ascii=False).encode(), self._after)
+        said = json.dumps(delta, ensure_ascii=False).encode()
+        return b"%b%b%b%b" % (self._say_role(), self._before, said, self._after)
+
+    def _say_role(self) -> bytes:
+        role, self._role = self._role, b""
+        return role
 
 
-async def _events(answer: LiveAnswer, head: _Head, closing: AsyncExitStack) -> AsyncIterator[bytes]:
-    async with closing:
-        if answer.ahead:
-            yield waiting(answer.ahead)
-        deltas = _Deltas(head)
-        role = head.chunk({"role": "assistant", "content": ""})
-        async for batch in answer.batches(KEEP_ALIVE_S):
-            data = b"".join(deltas.of(batch))
-            if role and (data and not data.startswith(b":")):
-                data, role = role + data, b""
-            if data or not batch:
-                yield data or KEEP_ALIVE
-        refusal = answer.ended_early
-        if refusal is not None:
-            yield event_line(refusal)
-            return
-        tail = [role, *deltas.end(), head.chunk({}, finish_reason(answer))]
-        yield b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])
+async def _events(answer: LiveAnswer, head: Head, begun: Beginning) -> AsyncGenerator[bytes, None]:
+    async for comment in begun.comments():
+        yield comment
+    if (early := begun.refusal()) is not None:
+        yield event_line(early)
+        return
+    deltas = Deltas(head)
+    async for batch in answer.batches(KEEP_ALIVE_S):
+        data = b"".join(deltas.of(batch))
+        if data or not batch:
+            yield data or KEEP_ALIVE
+    refusal = answer.ended_early
+    if refusal is not None:
+        yield event_line(refusal)
+        return
+    tail = [*deltas.end(), head.chunk({}, finish_reason(answer))]
+    yield b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])

@@ -16,6 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 HEADERS_WITHIN_S = 10.0
+LINGER_S = 2.0
+"""So long a client that was refused has time to read it and to end."""
 MAX_HEADER_BYTES = 32 << 10
 
 
@@ -23,6 +25,7 @@ class Connection(H11Protocol):
     """One connection. Requests find it in their scope: ``scope["state"]["connection"]``."""
 
     headers_within_s = HEADERS_WITHIN_S
+    max_connections = 1000
 
     def __init__(
         self,
@@ -33,12 +36,20 @@ class Connection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, {**app_state, "connection": self}, _loop)
         self._header_timer: asyncio.TimerHandle | None = None
+        self._refused = False
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are more connections than the service works for."""
+        return len(self.connections) > self.max_connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:  # read to the end: closing over what was not read would take the answer along
+            return
         if self._between_requests():
             self._expect_headers()
         super().data_received(data)
@@ -86,7 +97,10 @@ class Connection(H11Protocol):
         events = (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
         try:
             self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+            self.transport.write_eof()
         except h11.LocalProtocolError:  # it is in the middle of a response: there is no place for another
             self.transport.abort()
             return
-        self.transport.close()
+        self._refused = True
+        self._stop_timer()
+        self._header_timer = self.loop.call_later(LINGER_S, self.abort)

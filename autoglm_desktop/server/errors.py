@@ -123,7 +123,9 @@ async def _http(_: Request, error: Exception) -> Response:
 
 async def _unexpected(_: Request, error: Exception) -> Response:
     log.error("a request failed", exc_info=error)
-    return Refusal(500, "The service failed; its log has the reason.", "internal_error").response()
+    response = Refusal(500, "The service failed; its log has the reason.", "internal_error").response()
+    response.headers["Connection"] = "close"  # uvicorn closes it after an exception: the client shall know
+    return response
 
 
 def event_line(refusal: Refusal) -> bytes:

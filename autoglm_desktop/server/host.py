@@ -31,7 +31,6 @@ START_WITHIN_S = 30.0
 _JOIN_S = 15.0
 _GRACE_S = 2
 _BACKLOG = 256
-_MAX_CONNECTIONS = 1000
 
 
 __all__ = ["ServiceHost", "ServiceState", "ServiceStatus"]
@@ -74,13 +73,14 @@ class ServiceHost:
     def start(self, settings: Settings | None = None, *, api_key: str | None = None) -> None:
         """Listen; returns when the address is taken, serves a moment later. Running already: nothing happens.
 
-        `settings` and `api_key` replace those given at the beginning. Raises AppError: BUSY when the port is in use,
-        BAD_INPUT for an address that is not this computer's, or one beyond it without an API key.
+        With `settings`, they and `api_key` replace those of before; None is no key then. Raises AppError: BUSY when the
+        port is in use, BAD_INPUT for an address that is not this computer's, or one beyond it without an API key.
         """
         with self._lock:
             if self._thread is not None:
                 return
-            self._settings, self._api_key = settings or self._settings, api_key or self._api_key
+            if settings is not None:
+                self._settings, self._api_key = settings, api_key
             chosen = self._settings or self._assistant.settings
             require_key(chosen.service_host, self._api_key)
             listener = bind(chosen.service_host, chosen.service_port)
@@ -150,7 +150,6 @@ class ServiceHost:
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
-            limit_concurrency=_MAX_CONNECTIONS,
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )

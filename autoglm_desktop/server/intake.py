@@ -6,14 +6,16 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import logging
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from autoglm_desktop.assistant.assistant import Assistant
-from autoglm_desktop.core.errors import AppError, ErrorReport
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import Failed, PerceptionEvent
 from autoglm_desktop.core.limits import MAX_IMAGES_PER_MESSAGE
 from autoglm_desktop.core.messages import ImagePart, Message, Part, Role, TextPart
@@ -30,6 +32,8 @@ from .schemas import (
     RefusalContent,
     TextContent,
 )
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -49,28 +53,68 @@ _IMAGE_TYPES = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Speech:
+    """A recording that is to be written down."""
+
+    data: bytes
+    suffix: str
+
+
 @dataclass(slots=True)
-class Intake:
-    """Takes the messages of one request in."""
+class ImageDoor:
+    """Takes images in one at a time: a small file may be large when it is decoded. Used on the event loop."""
 
     assistant: Assistant
+    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    async def take_in(self, data: bytes, closing: AsyncExitStack) -> ImagePart:
+        """Held until `closing` ends, also when this is cancelled: the work itself cannot be. Raises AppError."""
+        await self._turn.acquire()
+        work = asyncio.create_task(asyncio.to_thread(self.assistant.hold_image, data))
+        work.add_done_callback(lambda _: self._turn.release())
+        closing.callback(work.add_done_callback, self._release)
+        return await asyncio.shield(work)
+
+    def _release(self, work: asyncio.Task[ImagePart]) -> None:
+        if work.cancelled() or work.exception() is not None:
+            return
+        try:
+            self.assistant.release_image(work.result().sha256)
+        except AppError:  # it goes with the process; the client has its answer
+            log.exception("an image could not be removed")
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes the messages of one request in; what they bring is held until `closing` ends."""
+
+    assistant: Assistant
+    door: ImageDoor
+    closing: AsyncExitStack
+    unread: int = 0
+    """Images that the engine failed to read: the model is told that nothing is known of them."""
 
     async def messages(self, sent: Sequence[ChatMessage | InputMessage]) -> tuple[Message, ...]:
         """Raises Refused or AppError."""
         _count(sent)
-        return tuple([await self._message(number, message) for number, message in enumerate(sent)])
+        taken = [await self._parts(number, message) for number, message in enumerate(sent)]
+        found = await self._perceived([part for parts in taken for part in parts])
+        return tuple(
+            Message(_ROLES[message.role], tuple(_separated([_told(part, found) for part in parts])))
+            for message, parts in zip(sent, taken, strict=True)
+        )
 
-    async def _message(self, number: int, message: ChatMessage | InputMessage) -> Message:
+    async def _parts(self, number: int, message: ChatMessage | InputMessage) -> list[Part | _Speech]:
         where = f"messages.{number}.content"
         content = message.content
         if content is None and message.role != "assistant":
             raise bad("A message of this role needs a content.", where)
         if content is None or isinstance(content, str):
-            return Message(_ROLES[message.role], (TextPart(content or ""),))
-        parts = [await self._part(part, f"{where}.{place}") for place, part in enumerate(content)]
-        return Message(_ROLES[message.role], tuple(_separated(parts)))
+            return [TextPart(content or "")]
+        return [await self._part(part, f"{where}.{place}") for place, part in enumerate(content)]
 
-    async def _part(self, part: Content, where: str) -> Part:
+    async def _part(self, part: Content, where: str) -> Part | _Speech:
         match part:
             case TextContent():
                 return TextPart(part.text)
@@ -83,16 +127,55 @@ class Intake:
                     raise bad("Files are not kept here: send the image as a data: URL.", where)
                 return await self._image(url, where)
             case AudioContent(input_audio=audio):
-                data = _decoded(audio.data, f"{where}.input_audio.data")
-                transcript = await transcribe(self.assistant, data, f".{audio.format}")
-                return TextPart(transcript.text)
+                return _Speech(_decoded(audio.data, f"{where}.input_audio.data"), f".{audio.format}")
 
     async def _image(self, url: str, where: str) -> ImagePart:
-        data = _data_url(url, where)
-        part = await asyncio.to_thread(self.assistant.take_in_image, data)
-        if part.reading is not None:
+        return await self.door.take_in(_data_url(url, where), self.closing)
+
+    async def _perceived(self, parts: Sequence[Part | _Speech]) -> dict[object, Part]:
+        """What was read and heard. All of it is asked for at once: nobody else's work comes between.
+
+        A model that sees needs no reading.
+        """
+        reads = not self.assistant.sees(self.assistant.settings.model_id)
+        work: dict[object, Coroutine[Any, Any, Part]] = {}
+        for part in parts:
+            if isinstance(part, _Speech):
+                work[part] = self._heard(part)
+            elif reads and isinstance(part, ImagePart) and part.reading is None and part not in work:
+                work[part] = self._read(part)
+        return dict(zip(work, await _all(list(work.values())), strict=True))
+
+    async def _heard(self, speech: _Speech) -> Part:
+        return TextPart((await transcribe(self.assistant, speech.data, speech.suffix)).text)
+
+    async def _read(self, part: ImagePart) -> Part:
+        try:
+            return replace(part, reading=await look(self.assistant, part))
+        except AppError as error:
+            if error.report.code in (ErrorCode.BAD_INPUT, ErrorCode.CANCELLED):
+                raise
+            log.warning("an image is told of without a reading: %s %s", error, error.report.details)
+            self.unread += 1
             return part
-        return replace(part, reading=await look(self.assistant, part))
+
+
+def _told(part: Part | _Speech, found: Mapping[object, Part]) -> Part:
+    """The part with what was read in it, or what was heard."""
+    if isinstance(part, _Speech):
+        return found[part]
+    return found.get(part, part)
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results; the first failure ends the others."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def look(assistant: Assistant, part: ImagePart) -> ImageReading:

@@ -49,6 +49,8 @@ class LiveAnswer:
         """The time limit ended it."""
         self.ahead = 0
         """How many were ahead in the queue when it began."""
+        self.unread_images = 0
+        """How many images it is told of without a reading."""
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self.energy: TurnEnergy | None = None
@@ -81,6 +83,8 @@ class LiveAnswer:
         """The result of what has to be done before the turn. Raises Refused when the answer ends before it."""
         task: asyncio.Task[T] = asyncio.create_task(work)
         self._work = task
+        if self._cancelled:
+            task.cancel()
         try:
             return await task
         except asyncio.CancelledError:

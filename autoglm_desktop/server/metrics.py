@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +28,7 @@ class Meters:
         self.requests = Counter(
             "autoglm_http_requests", "Requests by route and status.", ("route", "status"), registry=registry
         )
+        self.inside = Gauge("autoglm_requests_inside", "Requests that are worked on or wait.", registry=registry)
         self._answers = Counter("autoglm_answers", "Answers by how they ended.", ("end",), registry=registry)
         self._tokens = Counter("autoglm_tokens", "Tokens by kind.", ("kind",), registry=registry)
         self._joules = Counter(
@@ -73,13 +74,24 @@ class CountRequests:
         self._app, self._meters = app, meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = False
+
+        def count(status: int) -> None:
+            nonlocal told
+            told = True
+            self._meters.requests.labels(getattr(scope.get("route"), "path", "other"), str(status)).inc()
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
-                self._meters.requests.labels(route, str(message["status"])).inc()
+                count(message["status"])
             await send(message)
 
-        await self._app(scope, receive, counted)
+        try:
+            await self._app(scope, receive, counted)
+        except Exception:
+            if not told:  # what sends the 500 stands outside
+                count(500)
+            raise
 
 
 class _Now(Collector):

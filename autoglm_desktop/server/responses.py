@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 
 from starlette.requests import Request
@@ -14,10 +15,9 @@ from autoglm_desktop.assistant.completions import CompletionEvent, CompletionReq
 from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 from autoglm_desktop.core.messages import Message, Role
 
-from .chat import OPENING_S
+from .beginning import Beginning
 from .desk import Desk, headers_of, refuse, refuse_tools, whole
 from .errors import Refusal
-from .intake import Intake
 from .live import LiveAnswer
 from .options import ReasoningFormat
 from .schemas import InputMessage, ResponsesRequest
@@ -34,29 +34,31 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
         closing.enter_context(desk.place())
         await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
         closing.callback(desk.meters.ended, answer)
-        messages = await answer.during(Intake(desk.assistant).messages(_sent(body)))
-        if body.instructions:
-            messages = (Message.of(Role.SYSTEM, body.instructions), *messages)
-        effort = body.reasoning.effort if body.reasoning else None
-        summary = body.reasoning.summary if body.reasoning else None
-        await answer.start(
-            CompletionRequest(
-                messages,
-                sampling=body.sampling(desk.assistant.settings),
-                max_tokens=body.max_output_tokens,
-                think=body.thinks(effort or ("medium" if summary else None)),
-                thinking_budget_tokens=body.budget_tokens(effort),
-            )
-        )
+        make = partial(_request, desk, body)
+        begun = await Beginning.begin(desk, answer, _sent(body), make, closing)
         shape = _Shape(answer, body)
         if not body.stream:
+            await begun.whole()
             await answer.finish()
             return whole(answer, shape.final())
-        refusal = await answer.opening(OPENING_S)
+        refusal = await begun.opening()
         if refusal is not None:
             await answer.finish()
             return refusal.response()
-        return EventStream(_events(answer, shape, closing.pop_all()), headers=headers_of(answer))
+        return EventStream(_events(answer, shape, begun), closing=closing.pop_all(), headers=headers_of(answer))
+
+
+def _request(desk: Desk, body: ResponsesRequest, messages: tuple[Message, ...]) -> CompletionRequest:
+    effort = body.reasoning.effort if body.reasoning else None
+    summary = body.reasoning.summary if body.reasoning else None
+    led = (Message.of(Role.SYSTEM, body.instructions),) if body.instructions else ()
+    return CompletionRequest(
+        (*led, *messages),
+        sampling=body.sampling(desk.assistant.settings),
+        max_total_tokens=body.max_output_tokens,
+        think=body.thinks(effort or ("medium" if summary else None)),
+        thinking_budget_tokens=body.budget_tokens(effort),
+    )
 
 
 def _refuse_what_is_not_done(body: ResponsesRequest) -> None:
@@ -233,13 +235,17 @@ class _Story:
         return event({"type": name, "sequence_number": next(self._numbers)} | data, name)
 
 
-async def _events(answer: LiveAnswer, shape: _Shape, closing: AsyncExitStack) -> AsyncIterator[bytes]:
-    async with closing:
-        story = _Story(shape)
-        yield story.begin() + (waiting(answer.ahead) if answer.ahead else b"")
-        async for batch in answer.batches(KEEP_ALIVE_S):
-            data = story.of(batch)
-            if data or not batch:
-                yield data or KEEP_ALIVE
-        refusal = answer.ended_early
-        yield story.fail(refusal) if refusal is not None else story.end(shape.final())
+async def _events(answer: LiveAnswer, shape: _Shape, begun: Beginning) -> AsyncGenerator[bytes, None]:
+    async for comment in begun.comments():
+        yield comment
+    story = _Story(shape)
+    if (early := begun.refusal()) is not None:
+        yield story.fail(early)
+        return
+    yield story.begin()
+    async for batch in answer.batches(KEEP_ALIVE_S):
+        data = story.of(batch)
+        if data or not batch:
+            yield data or KEEP_ALIVE
+    refusal = answer.ended_early
+    yield story.fail(refusal) if refusal is not None else story.end(shape.final())

@@ -85,6 +85,9 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
+        connection = scope.get("state", {}).get("connection")
+        if connection is not None and connection.crowded:
+            return Refusal(503, "There are too many connections; try again in a moment.", "too_many_connections")
         if not host_allowed(headers.getlist("host"), self._rules):
             return Refusal(421, "This service does not answer to that Host.", "wrong_host")
         if not origin_allowed(headers.get("origin"), headers["host"], self._rules):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
@@ -20,33 +21,37 @@ KEEP_ALIVE = b": working\n\n"
 
 
 class EventStream(Response):
-    """Sends what `events` yields; `events` is closed whatever happens."""
+    """Sends what `events` yields; `events` and then `closing` are closed whatever happens, also before the first."""
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
-        events: AsyncIterator[bytes],
+        events: AsyncGenerator[bytes, None],
         *,
+        closing: AsyncExitStack | None = None,
         headers: Mapping[str, str] | None = None,
         write_within_s: float | None = None,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **(headers or {})})
         del self.headers["content-length"]
-        self._events, self._write_within_s = events, write_within_s or WRITE_WITHIN_S
+        self._events, self._closing = events, closing or AsyncExitStack()
+        self._write_within_s = write_within_s or WRITE_WITHIN_S
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for data in self._events:
-                async with asyncio.timeout(self._write_within_s):
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            log.info("a client does not read: its answer ends")
-            self._cut(scope)
-        finally:
-            await _close(self._events)
+        async def write(message: Message) -> None:
+            async with asyncio.timeout(self._write_within_s):
+                await send(message)
+
+        async with self._closing, aclosing(self._events):
+            try:
+                await write({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                async for data in self._events:
+                    await write({"type": "http.response.body", "body": data, "more_body": True})
+                await write({"type": "http.response.body", "body": b"", "more_body": False})
+            except TimeoutError:
+                log.info("a client does not read: its answer ends")
+                self._cut(scope)
 
     def _cut(self, scope: Scope) -> None:
         connection = scope.get("state", {}).get("connection")
@@ -63,9 +68,3 @@ def event(data: Mapping[str, object], name: str | None = None) -> bytes:
 def waiting(ahead: int) -> bytes:
     """A comment that tells the place in the queue; clients skip comments."""
     return f": queued, {ahead} ahead\n\n".encode()
-
-
-async def _close(events: AsyncIterator[bytes]) -> None:
-    close = getattr(events, "aclose", None)
-    if close is not None:
-        await close()

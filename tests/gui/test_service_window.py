@@ -123,3 +123,32 @@ def test_beyond_this_machine_a_key_is_required_and_another_key_counts_at_once(
         url = f"http://127.0.0.1:{port}/v1/models"
         assert httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code == 200
         assert page.problem.isHidden()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
+def test_a_forgotten_key_is_out_of_force_at_once(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, *, port: int, ring: MemoryKeyring, address: str
+) -> None:
+    """On this machine everybody may ask then; beyond it the service stops."""
+    ring.kept[keys.SERVICE, keys.HTTP_SERVICE] = "sk-old"
+    settings = ENGLISH.model_copy(update={"service_port": port, "service_enabled": True, "service_host": address})
+    with open_window(qapp, tmp_path, settings=settings, service=host) as opened:
+        page = page_of(qtbot, opened)
+        qtbot.waitUntil(lambda: page.url is not None, timeout=UP_MS)
+        url = f"http://127.0.0.1:{port}/v1/models"
+        assert httpx.get(url, timeout=10, trust_env=False).status_code == 401
+        QTest.mouseClick(page.key.forget, Qt.MouseButton.LeftButton)
+        if address == "127.0.0.1":
+            qtbot.waitUntil(lambda: _status(url) == 200, timeout=UP_MS)
+        else:
+            qtbot.waitUntil(lambda: not page.problem.isHidden(), timeout=UP_MS)
+            assert "API key" in page.problem.text()
+            assert _status(url) is None
+
+
+def _status(url: str) -> int | None:
+    """None when nobody listens there."""
+    try:
+        return httpx.get(url, timeout=10, trust_env=False).status_code
+    except httpx.TransportError:
+        return None

@@ -1,4 +1,7 @@
-"""A second `serve` process with real weights stands for the cloud: consent, escalation, a wrong key, a killed one."""
+"""A second `serve` process with real weights stands for the cloud.
+
+Consent, escalation, a wrong key, a slow network, one that is killed.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from autoglm_desktop.assistant.assistant import Assistant
@@ -28,11 +33,14 @@ from autoglm_desktop.store.store import Store
 from tests.helpers.command_line import command, environment, run
 from tests.helpers.keyrings import keyring_of, no_keyring
 from tests.helpers.real_models import SMOLLM
+from tests.helpers.slow_relay import slow_relay
 
 pytestmark = pytest.mark.model
 
 KEY = "sk-of-the-other-process"
 LIMIT_S = 120.0
+NARROW_TOKENS = 512
+LONG = "The lighthouse keeper counted the ships that went by. " * 60 + "Name a colour."
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +59,29 @@ def data_dirs(
     return made[0], made[1]
 
 
+@pytest.fixture(scope="module")
+def narrow(model_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose model, of the same weights, holds few tokens."""
+    folder, data_dir = model_folder(SMOLLM), tmp_path_factory.mktemp("narrow")
+    model = data_dir / "models" / SMOLLM
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        link = model / path.relative_to(folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    text = (model / "config.json").read_text(encoding="utf-8")
+    (model / "config.json").unlink()
+    narrowed = text.replace(" 8192,", f"{NARROW_TOKENS: 5},")  # of the same size, which the library looks at
+    assert json.loads(narrowed)["max_position_embeddings"] == NARROW_TOKENS
+    (model / "config.json").write_text(narrowed, encoding="utf-8")
+    return data_dir
+
+
 @contextmanager
-def serving(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(data_dir: Path, env: Mapping[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`serve` in a process of its own; its base URL."""
     process = subprocess.Popen(
         command("serve", "--port", "0"),
-        env=environment(data_dir, {"AUTOGLM_API_KEY": KEY}),
+        env=environment(data_dir, {"AUTOGLM_API_KEY": KEY, **(env or {})}),
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -115,6 +140,49 @@ def test_the_command_line_asks_the_other_process_after_consent_alone(data_dirs: 
         assert wrong.json["text"]
         logs = "".join(path.read_text(errors="replace") for path in (here / "logs").glob("*.log"))
         assert KEY not in logs + json.dumps(wrong.json) + wrong.err
+
+
+def test_what_does_not_fit_here_goes_to_the_other_process_and_nothing_else(
+    data_dirs: tuple[Path, Path], narrow: Path
+) -> None:
+    """From the command line, and by a client of the service of this machine."""
+    with serving(data_dirs[1]) as (_, url):
+        save_settings(narrow / "settings.json", cloud_settings(url, "when_needed"))
+        short = run(narrow, "chat", "--json", "Name a colour.", env={ENVIRONMENT: KEY})
+        long = run(narrow, "chat", "--json", "-", stdin=LONG.encode(), env={ENVIRONMENT: KEY})
+        assert (short.status, long.status) == (0, 0), short.err + long.err
+        assert short.json["answered_by"]["where"] == "local"
+        assert long.json["answered_by"]["where"] == "cloud"
+        assert f"the model here holds {NARROW_TOKENS}" in long.json["answered_by"]["reason"]
+        assert long.json["prompt_tokens"] > NARROW_TOKENS
+        with serving(narrow, {ENVIRONMENT: KEY}) as (_, near):
+            where = {text: _asked_over_http(near, text)["answered_by"]["where"] for text in ("Name a colour.", LONG)}
+    assert where == {"Name a colour.": "local", LONG: "cloud"}
+
+
+def _asked_over_http(url: str, text: str) -> dict[str, Any]:
+    """The usage."""
+    body = {"model": "autoglm-phone-9b", "messages": [{"role": "user", "content": text}]}
+    headers = {"Authorization": f"Bearer {KEY}"}
+    answer = httpx.post(f"{url}/chat/completions", json=body, headers=headers, timeout=LIMIT_S)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["message"]["content"].strip()
+    usage: dict[str, Any] = answer.json()["usage"]
+    return usage
+
+
+def test_a_slow_network_costs_time_and_nothing_of_the_answer(data_dirs: tuple[Path, Path]) -> None:
+    here, far = data_dirs
+    with serving(far) as (_, url), slow_relay(url) as (relay, slow_url):
+        answers = []
+        for address in (url, url, slow_url):  # the first finds no cache, which may tip the balance between two words
+            save_settings(here / "settings.json", cloud_settings(address))
+            done = run(here, "chat", "--json", "Name a colour.", env={ENVIRONMENT: KEY})
+            assert done.status == 0, done.err
+            assert done.json["answered_by"]["where"] == "cloud"
+            answers.append(done.json["text"])
+    assert answers[1] == answers[2]
+    assert relay.pieces > 20, "it came through the relay in pieces"
 
 
 def test_killing_the_other_process_in_mid_stream_ends_with_an_answer_of_this_machine(

@@ -70,7 +70,7 @@ class TestChatOpenAI(ChatModelIntegrationTests):
 
     @property
     def supports_image_inputs(self) -> bool:
-        """LangChain's test fetches its picture from the network; the service's own tests bring theirs."""
+        """LangChain's test fetches its picture from the network; `test_service_senses_real` brings its own."""
         return False
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
@@ -26,6 +27,8 @@ from tests.unit.test_service_socket import wait_until
 pytestmark = pytest.mark.model
 
 LIMIT_S = 120.0
+GUIDE = 0.52
+FACTS = "The sea is deep and salty, ships cross it, storms rise over it, and its tides follow the moon. " * 15
 
 
 @contextmanager
@@ -87,18 +90,41 @@ def test_stream_and_whole_agree_and_the_second_is_read_from_the_cache(
 
 
 def test_three_turns_without_a_session_read_only_what_is_new(service: tuple[Assistant, openai.OpenAI]) -> None:
+    """The guide's figure, in tokens: later turns compute at least 52 % less than if each read everything."""
     _, client = service
     messages: list[dict[str, str]] = []
-    before = 0
-    for question in ("Tell me about the sea.", "And the mountains?", "Which is older?"):
+    before, computed, whole = 0, 0, 0
+    for question in (f"{FACTS} Tell me about the sea.", "And the mountains?", "Which is older?"):
         messages.append({"role": "user", "content": question})
-        answer = creating(client)(model=ALIAS, messages=messages, max_tokens=24)
-        usage = answer.usage
-        assert usage.prompt_tokens_details.cached_tokens >= before
-        fresh = usage.prompt_tokens - usage.prompt_tokens_details.cached_tokens
-        assert not before or fresh < 40, "the question and the marks around it"
+        usage = said(client, messages)
+        cached = usage.prompt_tokens_details.cached_tokens
+        assert cached >= before
+        if before:
+            assert usage.prompt_tokens - cached < 40, "the question and the marks around it"
+            computed, whole = computed + usage.total_tokens - cached, whole + usage.total_tokens
         before = usage.total_tokens - 1  # the last token of an answer is sampled, not computed
-        messages.append({"role": "assistant", "content": answer.choices[0].message.content})
+    assert computed <= (1 - GUIDE) * whole
+
+
+def test_conversations_that_take_turns_keep_what_was_read(service: tuple[Assistant, openai.OpenAI]) -> None:
+    """Both begin with the same system prompt, which is longer than what follows."""
+    assistant, client = service
+    assistant.forget_sessions()
+    conversations: dict[str, list[dict[str, str]]] = {"rivers": [], "trains": []}
+    before = dict.fromkeys(conversations, 0)
+    for question in ("Tell me about {}.", "Name two of the {}.", "Thank you for the {}."):
+        for subject, messages in conversations.items():
+            messages.append({"role": "user", "content": question.format(subject)})
+            usage = said(client, messages)
+            assert usage.prompt_tokens_details.cached_tokens >= before[subject]
+            before[subject] = usage.total_tokens - 1
+
+
+def said(client: openai.OpenAI, messages: list[dict[str, str]]) -> Any:
+    """The usage of an answer, which joins the messages."""
+    answer = creating(client)(model=ALIAS, messages=messages, max_tokens=24)
+    messages.append({"role": "assistant", "content": answer.choices[0].message.content})
+    return answer.usage
 
 
 def test_thinking_comes_apart_from_the_answer(service: tuple[Assistant, openai.OpenAI]) -> None:
@@ -115,6 +141,28 @@ def test_thinking_comes_apart_from_the_answer(service: tuple[Assistant, openai.O
     assert "<think>" not in message.content + message.reasoning_content
     assert "</think>" not in message.content + message.reasoning_content
     assert 1 <= answer.usage.completion_tokens_details.reasoning_tokens <= 17
+
+
+@pytest.mark.parametrize("limit", [1, 2, 12])
+def test_the_newer_limits_bound_reasoning_and_answer_together(
+    service: tuple[Assistant, openai.OpenAI], limit: int
+) -> None:
+    _, client = service
+    answer = creating(client)(
+        model=ALIAS,
+        messages=[{"role": "user", "content": "What is the sum of 17 and 25? Explain at length."}],
+        max_completion_tokens=limit,
+        extra_body={"enable_thinking": True},
+    )
+    assert 1 <= answer.usage.completion_tokens <= limit
+    thought = answer.usage.completion_tokens_details.reasoning_tokens
+    assert thought <= limit // 2
+    response = client.responses.create(
+        model=ALIAS, input="Tell me about the sea.", reasoning={"effort": "high"}, max_output_tokens=limit
+    )
+    assert response.usage is not None
+    assert 1 <= response.usage.output_tokens <= limit
+    assert response.status == "incomplete"
 
 
 def test_a_closed_stream_stops_the_model(service: tuple[Assistant, openai.OpenAI]) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoglm_desktop.core.stops import StopScanner
+from autoglm_desktop.core.thinking import ThoughtSplitter
 from autoglm_desktop.engine.runtime.detokenize import Detokenizer
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
-from autoglm_desktop.engine.runtime.thinking import ThoughtSplitter
-from autoglm_desktop.engine.stops import StopScanner
 from tests.helpers.tiny_model import write_tiny_model
 
 TEXT = st.text(st.sampled_from("ab \n你好，世界。😀👩‍🚀é\u200d"), max_size=40)

@@ -56,6 +56,44 @@ def ask(turn_id: str = "t1", *messages: Message, **values: object) -> TurnReques
     return TurnRequest(turn_id, ModelRef("m", "/m"), said, Tier.INT8, **values)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("reasoning", [(), ("Let me ", "see.")])
+@pytest.mark.parametrize(
+    ("pieces", "thought", "said"),
+    [
+        (("<th", "ink>Hm", "m.</think>\n<answer>Fo", "ur.</ans", "wer>"), "Hmm.", "Four."),
+        (("<think>Hmm.</think>Four <answer> five.",), "Hmm.", "Four <answer> five."),
+        (("<think>Hmm.",), "Hmm.", ""),
+        (("<b>Four", "</b> <answ"), "", "<b>Four</b> <answ"),
+        (("Say <think> and </answer>",), "", "Say <think> and </answer>"),
+    ],
+)
+def test_marks_of_the_model_are_no_text(
+    server: CloudEndpoint, reasoning: tuple[str, ...], pieces: tuple[str, ...], thought: str, said: str
+) -> None:
+    """Services without a reasoning parser send them."""
+    server.play = Play(pieces=pieces, reasoning=reasoning)
+    turns = Turns()
+    with engine_for(server.url) as engine:
+        engine.submit(ask(think=True), turns)
+        turns.wait_last()
+    assert turns.text == said
+    found = "".join(event.text for event in turns.events if isinstance(event, ReasoningDelta))
+    assert found == "".join(reasoning) + thought
+
+
+def test_stop_strings_beyond_what_an_endpoint_takes_are_cut_off_here(server: CloudEndpoint) -> None:
+    server.play = Play(pieces=("one two th", "ree four", " five"))
+    turns = Turns()
+    with engine_for(server.url) as engine:
+        engine.submit(ask(stop=("a", "b", "c", "d", "three")), turns)
+        turns.wait_last()
+    assert turns.text == "one two "
+    last = turns.events[-1]
+    assert isinstance(last, Finished)
+    assert last.reason is FinishReason.STOP
+    assert server.asked[0].body["stop"] == ["a", "b", "c", "d"]
+
+
 def test_an_answer_streams_with_reasoning_phases_and_the_endpoints_figures(server: CloudEndpoint) -> None:
     server.play = Play(reasoning=("Let me ", "see."))
     with engine_for(server.url) as engine:

@@ -237,6 +237,15 @@ def test_an_endpoint_that_fails_is_replaced_by_this_machine(server: CloudEndpoin
         assert answer(engine, ask("t3")).text == "From far away."
 
 
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_request_that_is_refused_does_not_keep_others_away(server: CloudEndpoint, status: int) -> None:
+    server.play = Play(status=status)
+    with routed(local_engine(), settings_for(server)) as engine:
+        assert answer(engine).text == "From here."
+        server.play = Play()
+        assert answer(engine, ask("t2")).text == "From far away."
+
+
 def test_changed_settings_ask_a_failed_endpoint_again_at_once(server: CloudEndpoint) -> None:
     server.play = Play(status=401)
     settings = settings_for(server)

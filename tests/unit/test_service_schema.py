@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from autoglm_desktop.core.perception import ImageReading, Transcript
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.script import Senses
 from autoglm_desktop.engine.scripted import Reply, ScriptedEngine
-from tests.helpers.services import on_socket
+from tests.helpers.services import ALIAS, on_socket
 
 EXAMPLES = 15
 """Requests for each operation and mode."""
@@ -36,6 +37,15 @@ def engine() -> ScriptedEngine:
     return ScriptedEngine([Reply("Yes.")], senses=Senses(read=lambda _: reading, hear=lambda _: heard))
 
 
+ANSWERS = {"/v1/chat/completions", "/v1/responses", "/v1/audio/transcriptions"}
+"""Where a body names the model: any other name is a 404 before anything else is looked at."""
+
+REFUSED = {
+    "n", "tools", "functions", "logprobs", "top_logprobs", "logit_bias", "modalities", "response_format",
+    "previous_response_id", "conversation", "background", "text",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_no_request_makes_it_fail(mode: GenerationMode) -> None:
     with on_socket(engine(), Settings(max_tokens=8)) as service:
@@ -44,7 +54,9 @@ def test_no_request_makes_it_fail(mode: GenerationMode) -> None:
         for found in schema.get_all_operations():
             operation = _operation(found)
             seen.add((operation.method.upper(), operation.path))
-            _check(operation, mode)
+            statuses = _check(operation, mode)
+            if mode is GenerationMode.POSITIVE and operation.path in ANSWERS:
+                assert statuses[200] >= 3, (operation.path, statuses)
         assert seen == OPERATIONS
 
 
@@ -52,9 +64,22 @@ def _operation(found: Any) -> Any:
     return found.ok()
 
 
-def _check(operation: Any, mode: GenerationMode) -> None:
+def _towards_an_answer(body: dict[str, Any], turn: int) -> dict[str, Any]:
+    """One of five as it was made; the others name the model; two of them ask something and nothing that is refused."""
+    if turn == 0:
+        return body
+    named = body | {"model": ALIAS}
+    if turn < 3:
+        return named
+    asked = {"messages": [{"role": "user", "content": "Hi"}], "input": "Hi"}
+    return {key: asked.get(key, value) for key, value in named.items() if key not in REFUSED}
+
+
+def _check(operation: Any, mode: GenerationMode) -> Counter[int]:
+    """How often it answered with which status."""
+    statuses: Counter[int] = Counter()
     if mode is GenerationMode.NEGATIVE and operation.method.upper() not in ("POST", "PUT"):
-        return  # without a body there is nothing that could be wrong
+        return statuses  # without a body there is nothing that could be wrong
 
     @settings(
         max_examples=EXAMPLES,
@@ -65,12 +90,16 @@ def _check(operation: Any, mode: GenerationMode) -> None:
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
+        if operation.path in ANSWERS and isinstance(case.body, dict):
+            case.body = _towards_an_answer(case.body, statuses.total() % 5)
         response = case.call()
+        statuses[response.status_code] += 1
         assert response.status_code < 500, (response.status_code, response.text, case.as_curl_command())
         if response.status_code >= 400:
             assert set(response.json()["error"]) == {"message", "type", "param", "code"}
 
     ask()
+    return statuses
 
 
 def test_the_document_names_what_clients_may_send() -> None:

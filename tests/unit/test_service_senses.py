@@ -48,11 +48,15 @@ def png(color: str = "red") -> str:
 
 @contextmanager
 def seeing(
-    *, fails: bool = False, library: Installed | None = None, energy: EnergyService | None = None
+    *,
+    fails: bool = False,
+    code: ErrorCode = ErrorCode.BAD_INPUT,
+    library: Installed | None = None,
+    energy: EnergyService | None = None,
 ) -> Iterator[tuple[InProcess, ScriptedEngine, list[object]]]:
     """A service whose engine reads and hears; the list has what it was asked to."""
     asked: list[object] = []
-    broken = ErrorReport(ErrorCode.BAD_INPUT, msg("It cannot be read."), msg("Send another."))
+    broken = ErrorReport(code, msg("It cannot be read."), msg("Send another."))
 
     def read(request: LookRequest) -> ImageReading | ErrorReport:
         asked.append(request)
@@ -133,6 +137,21 @@ def test_what_cannot_be_read_or_heard_is_a_400() -> None:
             assert answer.status_code == 400
             assert "cannot be read" in answer.json()["error"]["message"]
         assert engine.requests == []
+
+
+def test_an_engine_that_cannot_read_images_does_not_cost_the_answer() -> None:
+    """Nor is one needed where the model sees: `asked` holds what was to be read."""
+    image = {"type": "image_url", "image_url": {"url": png()}}
+    with seeing(fails=True, code=ErrorCode.ENGINE_FAILED) as (ask, engine, _):
+        answer = ask.chat(messages=with_parts(image, {"type": "text", "text": "Where am I?"}))
+    assert answer.status_code == 200
+    assert answer.headers["X-Images-Unread"] == "1"
+    assert "could not be read" in engine.requests[0].messages[-1].text
+    with seeing(fails=True, library=Installed(modalities=("text", "image"))) as (ask, _, asked):
+        answer = ask.chat(messages=with_parts(image))
+    assert answer.status_code == 200
+    assert "X-Images-Unread" not in answer.headers
+    assert asked == []
 
 
 def test_without_the_speech_model_the_cause_is_told() -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 
 import httpx
+import psutil
 import pytest
+from starlette.types import Message
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.scripted import Hold, Reply, ScriptedEngine
 from autoglm_desktop.server import connection, live, streaming
 from autoglm_desktop.server.host import ServiceHost, ServiceState
+from autoglm_desktop.server.streaming import EventStream
 from tests.helpers.assistants import assistant_over
 from tests.helpers.services import OnSocket, chat, events_of, on_socket, text_of
 
@@ -117,11 +121,13 @@ def test_more_than_may_wait_are_told_when_to_come_back() -> None:
         assert client.post(CHAT, json=chat()).status_code == 200
 
 
-def test_fifty_at_once_are_answered_or_refused() -> None:
+def test_fifty_at_once_are_answered_or_refused_in_bounded_memory() -> None:
     engine = ScriptedEngine([Reply("word " * 50)])
     with on_socket(engine, Settings(service_max_waiting=10)) as service:
         limits = httpx.Limits(max_connections=60)
         with httpx.Client(base_url=service.address, timeout=LIMIT_S, limits=limits) as client:
+            assert client.post(CHAT, json=chat()).status_code == 200
+            before_bytes, first = psutil.Process().memory_info().rss, len(engine.requests)
             with ThreadPoolExecutor(50) as pool:
                 asked = [pool.submit(client.post, CHAT, json=chat(f"q{n}", stream=n % 2 == 0)) for n in range(50)]
                 answers = [job.result(LIMIT_S) for job in asked]
@@ -129,7 +135,8 @@ def test_fifty_at_once_are_answered_or_refused() -> None:
             whole = [answer for answer in answers if answer.status_code == 200]
             assert len(whole) >= 11
             assert all("word" in answer.text for answer in whole)
-            assert len(engine.requests) == len(whole)
+            assert len(engine.requests) - first == len(whole)
+            assert psutil.Process().memory_info().rss - before_bytes < 64 << 20, "both sides of 50 connections"
             assert service.assistant.completions.in_line == 0
             assert client.post(CHAT, json=chat()).status_code == 200
 
@@ -173,6 +180,58 @@ def test_headers_a_byte_at_a_time_are_cut_off(monkeypatch: pytest.MonkeyPatch) -
             assert _read_all(silent).startswith(b"HTTP/1.1 408")
         with client_of(service) as other:
             assert other.get("/health").status_code == 200
+
+
+def test_more_connections_than_are_served_are_told_in_openais_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection.Connection, "max_connections", 2)
+    with on_socket(ScriptedEngine([Reply("Yes.")])) as service, ExitStack() as silent, client_of(service) as client:
+        for _ in range(2):
+            silent.enter_context(closing(socket.create_connection(("127.0.0.1", service.port), timeout=LIMIT_S)))
+        wait_until(lambda: client.get("/v1/models").status_code == 503)
+        crowded = client.get("/v1/models")
+        assert crowded.json()["error"]["code"] == "too_many_connections"
+        assert int(crowded.headers["Retry-After"]) > 0
+        silent.close()
+        wait_until(lambda: client.get("/v1/models").status_code == 200)
+
+
+def test_what_the_service_did_not_expect_is_a_500_that_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr("autoglm_desktop.server.app.energy_page", fails)
+    with on_socket(ScriptedEngine([Reply("Yes.")])) as service, client_of(service) as client:
+        answer = client.get("/v1/energy")
+        assert answer.status_code == 500
+        assert answer.json()["error"]["code"] == "internal_error"
+        assert 'autoglm_http_requests_total{route="/v1/energy",status="500"} 1.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("stuck_at", [0, 1])
+def test_a_stream_gives_its_place_back_whenever_its_client_stops_reading(stuck_at: int) -> None:
+    """Also before its first event: a generator that never began has nothing that could be closed."""
+    given_back: list[str] = []
+
+    async def events() -> AsyncGenerator[bytes, None]:
+        yield b"data: 1\n\n"
+
+    async def stream() -> None:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            if len(sent) == stuck_at:
+                await asyncio.Event().wait()
+            sent.append(message)
+
+        async def receive() -> Message:
+            raise AssertionError("nothing is to be read")
+
+        place = AsyncExitStack()
+        place.callback(given_back.append, "place")
+        await EventStream(events(), closing=place, write_within_s=0.05)({"type": "http"}, receive, send)
+
+    asyncio.run(stream())
+    assert given_back == ["place"]
 
 
 def test_a_body_that_does_not_come_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:

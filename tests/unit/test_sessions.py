@@ -44,6 +44,27 @@ def test_a_short_common_start_does_not_cost_the_long_conversation() -> None:
     assert use(pool, [*long, 5]) == 100
 
 
+def test_conversations_that_take_turns_keep_their_own_tails() -> None:
+    """Every one begins with the same system prompt, which is longer than what was said after it."""
+    pool = SessionPool(TinyCache, LARGE)
+    system = list(range(100))
+    said = {"a": [*system, 1000], "b": [*system, 2000]}
+    cached: list[int] = []
+    for turn in range(3):
+        for name, prompt in said.items():
+            cached.append(use(pool, prompt, range(5000, 5030)) - (len(prompt) - 1))
+            said[name] = [*prompt, *range(5000, 5030), 3000 + turn]
+    assert cached == [-100, 0, 0, 0, 0, 0], "of all but the last token, every turn but the first finds everything"
+    assert len(pool) == 2
+
+
+def test_where_two_do_not_fit_the_newcomer_takes_the_cache() -> None:
+    pool = SessionPool(TinyCache, max_bytes=16 * 150)
+    use(pool, range(140))
+    assert use(pool, [*range(100), 900]) == 100
+    assert len(pool) == 1
+
+
 def test_the_best_of_all_is_taken() -> None:
     pool = SessionPool(TinyCache, LARGE)
     use(pool, [1, 2, 3, 4])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoglm_desktop.engine.runtime.thinking import Piece, ThoughtSplitter
+from autoglm_desktop.core.thinking import Piece, ThoughtSplitter
 
 
 def split(*chunks: str, thinking: bool = False) -> list[tuple[bool, str]]:

@@ -22,6 +22,7 @@ from autoglm_desktop.core.events import (
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ModelRef, TurnRequest
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.core.thinking import Piece
 
 from .contracts import Cache, Decoder
 from .decoder import PREFILL_CHUNK_TOKENS
@@ -29,7 +30,6 @@ from .prompt import TokenizerBundle
 from .sampling import Sampler, choose_seed
 from .sessions import SessionPool
 from .stream import OutputStream
-from .thinking import Piece
 
 if TYPE_CHECKING:
     import torch

@@ -12,11 +12,11 @@ from tokenizers import Tokenizer
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message
+from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
 from .reasoning import Prompt, aloud, native
 from .spelling import Spelling
 from .template import ChatTemplate, broken
-from .thinking import THINK_CLOSE, THINK_OPEN
 
 _END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>")
 """Ends of a turn or text in the formats that models are trained on; many configurations name only one of theirs."""

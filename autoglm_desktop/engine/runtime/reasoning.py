@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from autoglm_desktop.core.messages import Message, Role
-
-from .thinking import THINK_CLOSE, THINK_OPEN
+from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
 CLOSE = f"\n{THINK_CLOSE}\n\n"
 _HAN = re.compile("[\u4e00-\u9fff]")

@@ -15,6 +15,9 @@ from autoglm_desktop.engine.prefix import common_prefix
 
 from .contracts import CacheT
 
+_FEW_TOKENS = 16
+"""A shorter tail is computed again sooner than it is worth a second cache: the marks at the end of a turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease(Generic[CacheT]):
@@ -67,16 +70,23 @@ class SessionPool(Generic[CacheT]):
             self._caches.pop(0)
 
     def _take(self, tokens: Sequence[int]) -> Lease[CacheT]:
-        """Cut the tail off in place where less is lost than kept; else leave it to whom it belongs, and copy."""
+        """What is behind the common part belongs to somebody: it is left to them, and the common part copied."""
         best = max(self._caches, key=lambda cache: common_prefix(cache.tokens, tokens), default=None)
-        shared = min(common_prefix(best.tokens, tokens), len(tokens) - 1) if best is not None else 0
+        common = common_prefix(best.tokens, tokens) if best is not None else 0
+        shared = min(common, len(tokens) - 1)
         if best is None or shared <= 0:
             return Lease(self._create(), 0)
-        if best.length - shared > shared:
+        if not self._may_cut(best, shared, again=common == len(tokens)):
             return Lease(best.fork(shared), shared)
         self._remove(best)
         best.trim(shared)
         return Lease(best, shared)
+
+    def _may_cut(self, cache: CacheT, shared: int, *, again: bool) -> bool:
+        """Whether the tail may go: a few tokens, an answer that is made `again`, or no room for both caches."""
+        lost = cache.length - shared
+        copied_bytes = cache.nbytes * shared // cache.length
+        return lost <= shared and (again or lost <= _FEW_TOKENS or cache.nbytes + copied_bytes > self._max_bytes)
 
     def _remove(self, cache: CacheT) -> None:
         self._caches = [other for other in self._caches if other is not cache]

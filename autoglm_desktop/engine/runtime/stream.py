@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from autoglm_desktop.engine.stops import StopScanner
+from autoglm_desktop.core.stops import StopScanner
+from autoglm_desktop.core.thinking import Piece, ThoughtSplitter
 
 from .detokenize import Detokenizer
 from .prompt import TokenizerBundle
-from .thinking import Piece, ThoughtSplitter
 
 
 class OutputStream:

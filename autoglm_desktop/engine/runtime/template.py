@@ -20,8 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message
-
-from .thinking import THINK_CLOSE, THINK_OPEN
+from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a template that does not fit its input raises while it runs: Python's own errors reach through the sandbox."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from autoglm_desktop.engine.stops import held_length
+from autoglm_desktop.core.stops import held_length
 
 THINK_OPEN = "<think>"
 THINK_CLOSE = "</think>"
