@@ -87,7 +87,9 @@ class KioskWindow(QWidget):
         self._clock, self._now, self._started = clock, now, now()
         self.place = Place.ATTRACT
         self._may_close = self._staff_waits = False
-        self._sign_s = self._company_s = clock()
+        self._sign_s = clock()
+        self.company_s = clock()
+        """When an answer or a recording last stood for a visitor who touches nothing, by the clock."""
         self.guard = Guard(application, self.show_pin, clock)
         self.hero, self.talk = Hero(self.look, config), Talk(self.look)
         self.pad = PinPad(self.look, PinGuard(config.pin, clock))
@@ -170,7 +172,7 @@ class KioskWindow(QWidget):
     @property
     def left_s(self) -> float:
         """Seconds until the visitor counts as gone."""
-        seen_s = max(self.guard.touched_s, self._company_s)
+        seen_s = max(self.guard.touched_s, self.company_s)
         return self.config.idle_s + self.config.countdown_s - (self._clock() - seen_s)
 
     def _see_company(self) -> None:
@@ -178,7 +180,7 @@ class KioskWindow(QWidget):
         answering, now_s = self.visitors.answering, self._clock()
         sign_s = max(self.guard.touched_s, self._sign_s) if answering else self.guard.touched_s
         if (answering or self.senses.busy) and now_s - sign_s < _COMPANY_S:
-            self._company_s = now_s
+            self.company_s = now_s
 
     def _count_down(self) -> None:
         left_s = self.left_s
