@@ -258,6 +258,43 @@ def test_the_pad_that_nobody_uses_goes(qtbot: QtBot, qapp: QApplication, tmp_pat
         assert window.pad.dots.text() == "–"
 
 
+def test_a_file_that_cannot_be_removed_keeps_the_next_visitor_away(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def held(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "held.wav":
+            raise PermissionError(13, "held by another process")
+        unlink(path, missing_ok=missing_ok)
+
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        ask(qtbot, opened, "hello")
+        (opened.files / "held.wav").write_bytes(b"RIFF")
+        monkeypatch.setattr(Path, "unlink", held)
+        window.send_away()
+        qtbot.waitUntil(lambda: "staff" in window.told.text())
+        assert opened.at(Place.WIPING)
+        assert opened.visitors.files_left == ("held.wav: held by another process",)
+        window.show_pin()
+        window.pad.opened.emit()
+        assert opened.at(Place.STAFF)
+        monkeypatch.undo()
+        QTest.mouseClick(window.staff.back, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        assert files_below(opened.files) == []
+
+
+def test_a_wipe_that_a_power_cut_ended_is_finished_by_the_next_start(qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        left = opened.files / "images" / "speech.wav"
+        left.parent.mkdir()
+        left.write_bytes(b"RIFF")
+        Visitors(opened.assistant, CONFIG, opened.files).close()
+        assert not left.exists()
+
+
 def test_the_words_at_the_foot_follow_the_language(qapp: QApplication, tmp_path: Path) -> None:
     with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
         window = opened.window

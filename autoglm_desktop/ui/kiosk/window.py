@@ -159,6 +159,8 @@ class KioskWindow(QWidget):
         if self.place is Place.WIPING:
             if self.visitors.wipe():
                 self._wiped()
+            elif self.visitors.files_left:
+                self.told.setText(tr("Something of the last visitor cannot be removed. Please tell the staff."))
         elif self.place is Place.VISITOR:
             self._see_company()
             self._count_down()
@@ -235,7 +237,6 @@ class KioskWindow(QWidget):
 
     def _begin_wipe(self) -> None:
         self.place = Place.WIPING
-        self.pad.end()
         self.senses.forget()
         self.ask_bar.clear()
         self.talk.clear()
@@ -265,12 +266,15 @@ class KioskWindow(QWidget):
     def show_pin(self) -> None:
         """Ask for the PIN, from anywhere. Who stands before the pad is a visitor: it goes when they go."""
         self.welcome()
-        if self.place is Place.VISITOR:
+        if self.place in (Place.VISITOR, Place.WIPING):
             self.pad.begin()
             self.pages.setCurrentWidget(self.pad)
 
     def _open_staff(self) -> None:
-        """The PIN was right; what a visitor left goes first."""
+        """The PIN was right; what a visitor left goes first, or later, when it does not go."""
+        if self.place is Place.WIPING:
+            self._show_staff()
+            return
         self._staff_waits = True
         self.send_away()
 
@@ -286,10 +290,6 @@ class KioskWindow(QWidget):
         """As a visitor who goes: what was written meanwhile, and the language, do not stay either."""
         self.staff.end()
         self._begin_wipe()
-
-    def _leave_pin(self) -> None:
-        self.pad.end()
-        self._arrange()
 
     def _temperature(self) -> str:
         computer = self.assistant.energy.view().computer
@@ -338,6 +338,7 @@ class KioskWindow(QWidget):
     def _arrange(self) -> None:
         visitor = self.place is Place.VISITOR
         talking = visitor and self.visitors.conversation_id is not None
+        self.pad.end()
         self.pages.setCurrentWidget(self.talk if talking else self.hero)
         self.again.setVisible(visitor)
         for part in (self.ask_bar, self.senses, self.phone):
@@ -427,7 +428,7 @@ class KioskWindow(QWidget):
         self.languages.clicked.connect(self.switch_language)
         self.again.clicked.connect(self.send_away)
         self.pad.opened.connect(self._open_staff)
-        self.pad.left.connect(self._leave_pin)
+        self.pad.left.connect(self._arrange)
         self.staff.left.connect(self._leave_staff)
         self.staff.restart_requested.connect(self.restart_requested)
         self.staff.quit_requested.connect(self.allow_close)
