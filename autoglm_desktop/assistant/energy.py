@@ -305,6 +305,11 @@ class EnergyService:
             desk.note(msg("An identical question was answered from the cache: nothing was computed."))
         return energy
 
+    def forget_turn(self) -> None:
+        """The last answer's joules are shown to nobody any more."""
+        with self._lock:
+            self._desk.last_turn = None
+
     def engine_changed(self, status: EngineStatus) -> None:
         """What the engine's `watch` tells."""
         with self._lock:

@@ -17,7 +17,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import KioskConfig, Touch
 from autoglm_desktop.core.messages import ImagePart
-from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 
 from .assistant import Assistant
 from .events import AssistantEvent, NodeFinished
@@ -160,6 +160,7 @@ class Visitors:
         self._assistant.purge_deleted()
         self._assistant.forget_images()
         self._assistant.forget_sessions()
+        self._assistant.energy.forget_turn()
         return self._remove_files()
 
     def _remove_files(self) -> bool:
@@ -187,11 +188,13 @@ def kiosk_settings(settings: Settings, config: KioskConfig) -> Settings:
         "language": config.language,
         "theme": "dark",
         "font_scale": 1.3,
+        "system_prompt": DEFAULT_SYSTEM_PROMPT,
         "tier": "auto",
         "policy": "steady",
         "energy_source": "phone",
         "idle_unload_s": 0,
         "think": False,
+        "cloud_mode": "off",
         "max_tokens": config.max_answer_tokens,
         "phone_id": config.phone.id,
         "phone_battery": config.phone.battery,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import Allowed, KioskConfig, Restart, Suggestion
-from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from autoglm_desktop.devices.camera import SyntheticCamera
 from autoglm_desktop.devices.microphone import SyntheticMicrophone
 from autoglm_desktop.energy.scenario_result import Sample
@@ -32,6 +33,7 @@ from autoglm_desktop.engine.script import Hold, Reply, Script
 from autoglm_desktop.engine.scripted import ScriptedEngine
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.kiosk.window import KioskWindow, Place
+from autoglm_desktop.ui.transcript.formulas import Key
 from tests.helpers.windows import Clock, PlayedLibrary
 
 SECRET = "aubergine-4711"  # noqa: S105 - what a visitor wrote
@@ -293,6 +295,27 @@ def test_a_wipe_that_a_power_cut_ended_is_finished_by_the_next_start(qapp: QAppl
         left.write_bytes(b"RIFF")
         Visitors(opened.assistant, CONFIG, opened.files).close()
         assert not left.exists()
+
+
+def test_formulas_and_joules_of_a_visitor_go_too(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    def formulas() -> list[Key]:
+        return [key for key in gc.get_objects() if isinstance(key, Key) and "4711" in key.tex]
+
+    with kiosk(qapp, tmp_path, [Reply("The sum is $$x_{4711}^2$$ as you know.")]) as opened:
+        ask(qtbot, opened, "sum?")
+        qtbot.waitUntil(lambda: bool(formulas()) and not opened.window.talk.view.busy)
+        assert opened.assistant.energy.view().last_turn is not None
+        opened.window.send_away()
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        assert formulas() == []
+        assert opened.assistant.energy.view().last_turn is None
+
+
+def test_visitors_do_not_hear_of_the_owners_system_prompt() -> None:
+    settings = kiosk_settings(Settings(system_prompt="My name is Erika.", cloud_mode="always"), CONFIG)
+    assert settings.system_prompt == DEFAULT_SYSTEM_PROMPT
+    assert settings.cloud_mode == "off"
 
 
 def test_the_words_at_the_foot_follow_the_language(qapp: QApplication, tmp_path: Path) -> None:
