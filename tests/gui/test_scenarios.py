@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialogButtonBox
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QTableWidgetItem
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.assistant.scenario_desk import Comparison
 from autoglm_desktop.core.i18n import language
+from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.policies import Policy
+from autoglm_desktop.energy.scenario_files import load_scenario, scenario_ids
 from autoglm_desktop.engine.script import Reply
+from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.scenarios.editor import ScenarioEditor
 from autoglm_desktop.ui.scenarios.page import ScenarioPage
 from autoglm_desktop.ui.scenarios.player import Player
@@ -158,19 +161,11 @@ def test_export_writes_one_page_and_the_series(qtbot: QtBot, qapp: QApplication,
 @pytest.fixture
 def editor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> ScenarioEditor:
     own(tmp_path)
-    from autoglm_desktop.core.settings import Settings
-    from autoglm_desktop.energy.scenario_files import load_scenario
-    from autoglm_desktop.ui.appearance import Appearance
-
     folder = tmp_path / "scenarios"
-    made = ScenarioEditor(Appearance(qapp, Settings(language="en")), load_scenario("short", folder), "short", folder)
-    qtbot.addWidget(made)
-    return made
+    return editor_of(qapp, qtbot, "short", folder)
 
 
 def test_an_edited_scenario_is_saved_under_its_own_name(qtbot: QtBot, editor: ScenarioEditor, tmp_path: Path) -> None:
-    from autoglm_desktop.energy.scenario_files import load_scenario
-
     editor.battery.setValue(50)
     item = editor.phases.item(0, 2)
     assert item is not None
@@ -184,6 +179,60 @@ def test_an_edited_scenario_is_saved_under_its_own_name(qtbot: QtBot, editor: Sc
     assert len(saved.conversations) == 1
     assert load_scenario("short", tmp_path / "scenarios").start.battery_percent == 74
     assert language() == "en"
+
+
+def editor_of(qapp: QApplication, qtbot: QtBot, name: str, folder: Path) -> ScenarioEditor:
+    made = ScenarioEditor(Appearance(qapp, Settings(language="en")), load_scenario(name, folder), name, folder)
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.mark.parametrize("name", scenario_ids())
+def test_a_shipped_scenario_survives_the_form(qtbot: QtBot, qapp: QApplication, tmp_path: Path, name: str) -> None:
+    editor = editor_of(qapp, qtbot, name, tmp_path)
+    editor.save()
+    assert editor.told.text() == ""
+    saved = load_scenario(f"{name}-2", tmp_path)
+    assert saved == load_scenario(name).model_copy(update={"id": f"{name}-2"})
+
+
+def test_a_goal_that_is_taken_out_is_gone(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    editor = editor_of(qapp, qtbot, "travel-day", tmp_path)
+    editor.has_goal.setChecked(False)
+    editor.save()
+    assert load_scenario("travel-day-2", tmp_path).goal is None
+
+
+def test_what_the_form_does_not_show_stays_with_its_line(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    editor = editor_of(qapp, qtbot, "travel-day", tmp_path)
+    editor.phases.removeRow(1)
+    editor.phases.insertRow(3)
+    for column, text in enumerate(("09:00", "10:00", "", "no", "0", "yes", "no")):
+        editor.phases.setItem(3, column, QTableWidgetItem(text))
+    editor.save()
+    phases = load_scenario("travel-day-2", tmp_path).phases
+    assert [(phase.name, phase.radio) for phase in phases] == [
+        ("Station", 0.0),
+        ("Town on foot, maps", 0.1),
+        ("Waiting and boarding", 0.0),
+        ("", 0.0),
+    ]
+    assert phases[3].asleep
+
+
+def test_conversations_can_be_edited(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    editor = editor_of(qapp, qtbot, "commute", tmp_path)
+    item = editor.talks.item(1, 1)
+    assert item is not None
+    item.setText("4")
+    editor.talks.removeRow(0)
+    editor.save()
+    (only,) = load_scenario("commute-2", tmp_path).conversations
+    assert (only.at, only.turns) == (11 * 3600 + 15, 4)
+    editor = editor_of(qapp, qtbot, "commute", tmp_path)
+    editor.talks.setItem(0, 1, QTableWidgetItem("2.5"))
+    editor.save()
+    assert "conversations.0.turns" in editor.told.text()
 
 
 @pytest.mark.parametrize(
