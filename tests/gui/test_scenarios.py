@@ -11,12 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QTableWidgetItem
 from pytestqt.qtbot import QtBot
 
-from autoglm_desktop.assistant.scenario_desk import Comparison
+from autoglm_desktop.assistant.scenario_desk import Comparison, best_of
 from autoglm_desktop.core.i18n import language
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.scenario_files import load_scenario, scenario_ids
-from autoglm_desktop.engine.script import Reply
+from autoglm_desktop.engine.script import Hold, Reply
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.scenarios.editor import ScenarioEditor
 from autoglm_desktop.ui.scenarios.page import ScenarioPage
@@ -107,6 +107,67 @@ def test_the_phone_of_the_panel_follows(qtbot: QtBot, qapp: QApplication, tmp_pa
         assert stands
         page.slider.setValue(1800)
         assert page.clock.text() == "08:30"
+        assert page.comparison is not None
+        best = best_of(page.comparison)
+        assert best is not None
+        sample = best.samples[29]
+        view = opened.assistant.energy.view().snapshot
+        assert view.conditions.ambient_c == sample.ambient_c == 20.0, "scrubbing moves it, too"
+        assert view.state.body_c == pytest.approx(sample.skin_temp_c, abs=0.5)
+        assert view.state.soc == pytest.approx(sample.soc, abs=0.01)
+
+
+def test_the_phone_of_the_user_comes_back(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        energy = opened.assistant.energy
+        energy.set_battery(0.33)
+        energy.set_ambient(12.0)
+        energy.set_screen(0.9)
+        energy.set_policy(Policy.GUIDE)
+        page = opened_page(qtbot, opened)
+        before = energy.view()
+        page.phones.setCurrentIndex((page.phones.currentIndex() + 1) % page.phones.count())
+        page.slider.setValue(700)
+        qtbot.waitUntil(lambda: page.comparison is not None and page.comparison.profile.id != before.phone_id)
+        page.slider.setValue(600)
+        during = energy.view()
+        assert page.comparison is not None
+        assert during.phone_id == page.comparison.profile.id
+        assert during.snapshot.conditions.screen == 0.4
+        assert during.policy is not Policy.GUIDE
+        assert energy.settings_keys()["phone_battery"] == pytest.approx(0.33, abs=0.01), "it is not the user's choice"
+        assert energy.settings_keys()["phone_id"] == before.phone_id
+        QTest.mouseClick(opened.shell.window.sidebar.new_chat, Qt.MouseButton.LeftButton)
+        after = energy.view()
+        assert (after.phone_id, after.policy, after.speed) == (before.phone_id, before.policy, before.speed)
+        assert after.snapshot.conditions == before.snapshot.conditions
+        assert after.snapshot.state.soc == pytest.approx(before.snapshot.state.soc, abs=0.001)
+
+
+@pytest.mark.parametrize("speed", [10, 3600])
+def test_the_phone_goes_by_the_clock_of_a_live_scenario(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, speed: int
+) -> None:
+    own(tmp_path)
+    hold = Hold()
+    with open_window(qapp, tmp_path, [Reply("An answer.", hold=hold)]) as opened:
+        page, energy = opened_page(qtbot, opened), opened.assistant.energy
+        assert page.comparison is not None
+        page.real.setChecked(True)
+        page.speed.setCurrentIndex(page.speed.findData(speed))
+        page.slider.setValue(300)
+        QTest.mouseClick(page.play, Qt.MouseButton.LeftButton)
+        best = best_of(page.comparison)
+        assert best is not None
+        assert energy.view().snapshot.state.soc == pytest.approx(best.samples[4].soc, abs=0.003), "not the start's"
+        begun_s = energy.view().snapshot.state.time_s
+        page.player.jump(page.player.at_s + 240.0)
+        page.player.jump(605.0)
+        qtbot.waitUntil(hold.reached.is_set)
+        passed_s = energy.view().snapshot.state.time_s - begun_s
+        assert 250.0 < passed_s < 400.0, "the clock went 305 s, and then waits for the answer"
+        hold.release()
 
 
 def test_the_real_engine_answers_while_the_clock_waits(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
