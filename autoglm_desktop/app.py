@@ -27,6 +27,7 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.cloud import CloudDesk
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
+from autoglm_desktop.assistant.leftovers import remove_files
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.ports import Engine
@@ -101,6 +102,7 @@ def run_window(argv: Sequence[str] = (), *, on_shown: Callable[[Shell], None] | 
                 return _wake_first(arguments.data_dir)
             closing.callback(lock.release)
             start_log(arguments)
+            _finish_wipe(DataPaths(arguments.data_dir).kiosk_files)
             return _run(arguments, closing, on_shown)
     except AppError as error:
         log.exception("the window could not start")
@@ -192,6 +194,12 @@ def _wake_first(data_dir: Path) -> int:
     )
     print(f"autoglm-desktop: {error.report.line()}", file=sys.stderr)
     return 1
+
+
+def _finish_wipe(folder: Path) -> None:
+    """What a power cut left of a kiosk's last visitor goes now, whether or not the kiosk is ever started again."""
+    if folder.exists() and (left := remove_files(folder)):
+        log.error("temporary files of a visitor are left: %s", "; ".join(left))
 
 
 def start_log(arguments: Arguments) -> None:

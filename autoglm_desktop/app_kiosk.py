@@ -99,7 +99,7 @@ def _run(
     on_shown: Callable[[KioskWindow], None] | None,
 ) -> int:
     paths = DataPaths(arguments.data_dir)
-    files = _own_temporary_files(arguments.data_dir)
+    _own_temporary_files(paths.kiosk_files)
     stored, _ = load_settings(paths.settings)
     settings = kiosk_settings(stored.model_copy(update=arguments.overrides()), config)
     engine = given or EngineClient(engine_options(settings, paths))
@@ -116,7 +116,7 @@ def _run(
     from autoglm_desktop.ui.shell import make_application
 
     application = make_application()
-    visitors = Visitors(assistant, config, files)
+    visitors = Visitors(assistant, config, paths.kiosk_files)
     closing.callback(visitors.close)
     window = KioskWindow(application, assistant, visitors, config)
     closing.callback(window.end)
@@ -137,13 +137,11 @@ def _run(
         return application.exec()
 
 
-def _own_temporary_files(data_dir: Path) -> Path:
-    """A folder that every temporary file of this process and the engine's goes to, so that a wipe finds them all."""
-    folder = data_dir / "kiosk-tmp"
+def _own_temporary_files(folder: Path) -> None:
+    """Let every temporary file of this process and the engine's go to `folder`, so that a wipe finds them all."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["TMPDIR"] = os.environ["TMP"] = os.environ["TEMP"] = str(folder)
     tempfile.tempdir = None  # read the environment anew
-    return folder
 
 
 def _play(window: KioskWindow, config: KioskConfig, paths: DataPaths) -> None:

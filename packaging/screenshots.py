@@ -99,8 +99,13 @@ def in_kiosk(folder: Path, told: dict[str, str]) -> int:
     """The kiosk: waiting, with a visitor who dropped the battery and asked, and its staff's pages."""
     from autoglm_desktop.app import Arguments
     from autoglm_desktop.app_kiosk import run_kiosk
-    from autoglm_desktop.ui.kiosk.window import KioskWindow
+    from autoglm_desktop.assets import resource
+    from autoglm_desktop.core.kiosk import make_kiosk
+    from autoglm_desktop.ui.kiosk.window import KioskWindow, Place
 
+    data_dir = Path(told["data_dir"])
+    shipped = resource("kiosk.toml").read_text(encoding="utf-8")
+    make_kiosk(data_dir / "kiosk.toml", shipped.replace('language = "zh_CN"', f'language = "{told["language"]}"'))
     name = told["language"].split("_")[0]
 
     def begin(window: KioskWindow) -> None:
@@ -111,25 +116,20 @@ def in_kiosk(folder: Path, told: dict[str, str]) -> int:
         def picture(of: str) -> Callable[[], object]:
             return lambda: save(window, folder / f"{of}-{name}.png")
 
-        def show_staff() -> None:
-            window.staff.begin()
-            window.pages.setCurrentWidget(window.staff)
-
         steps = [
-            Step(500, window.switch_language if told["language"] == "en" else ready),
-            Step(12_000, picture("kiosk")),
+            Step(12_500, picture("kiosk")),
             Step(0, ask),
             Step(3000, ready, lambda: not window.visitors.answering),
             Step(1500, picture("kiosk-talk")),
             Step(0, window.show_pin),
             Step(500, picture("kiosk-pin")),
-            Step(0, show_staff),
-            Step(500, picture("kiosk-staff")),
+            Step(0, window.pad.opened.emit),
+            Step(500, picture("kiosk-staff"), lambda: window.place is Place.STAFF),
             Step(0, window.allow_close),
         ]
         tour(window, steps)
 
-    return run_kiosk(Arguments(Path(told["data_dir"])), None, on_shown=begin)
+    return run_kiosk(Arguments(data_dir), None, on_shown=begin)
 
 
 def talk(shell: Shell, folder: Path, told: dict[str, str], name: str) -> object:

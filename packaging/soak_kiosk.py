@@ -3,9 +3,10 @@
     .venv/bin/python packaging/soak_kiosk.py --turns 3000             # the shipped engine without a model
     .venv/bin/python packaging/soak_kiosk.py --turns 50 --real        # the real model, its process killed at random
 
-Needs a display (`xvfb-run -a` gives one). Every prompt holds a planted word; after each wipe it must be in no widget
-of the window, and in no file that the application can write. Prints one JSON object; the status is 1 when something
-was found, a visitor got no answer, or memory grew by 5 % or more after the first tenth.
+Needs a display (`xvfb-run -a` gives one). Every prompt holds a planted word, which is copied and marked, too; after
+each wipe it must be in no widget of the process, not on the clipboard, and in no file that the application can write.
+Prints one JSON object; the status is 1 when something was found, a visitor got no whole answer, or memory grew by 5 %
+or more after the first tenth.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from pathlib import Path
 
 import psutil
 from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QClipboard
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 
 from autoglm_desktop.app import Arguments
 from autoglm_desktop.app_kiosk import run_kiosk
 from autoglm_desktop.assets import default_data_dir, resource
+from autoglm_desktop.core.conversation import NodeState
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import make_kiosk
@@ -38,7 +41,10 @@ from autoglm_desktop.ui.kiosk.window import KioskWindow, Place
 
 PLANTED = "aubergine4711"
 _PATIENCE_S = 180.0
-_GETTERS = ("text", "toPlainText", "accessibleName", "accessibleDescription", "toolTip", "placeholderText")
+_GETTERS = (
+    *("text", "toPlainText", "placeholderText", "windowTitle", "toolTip", "statusTip", "whatsThis"),
+    *("accessibleName", "accessibleDescription"),
+)
 _DIED = ErrorReport(ErrorCode.ENGINE_DIED, msg("The engine ended."), msg("Ask again."))
 
 
@@ -51,6 +57,7 @@ class Found:
     answered: int = 0
     kills: int = 0
     in_window: int = 0
+    on_clipboard: int = 0
     in_files: list[str] = field(default_factory=list)
     early_bytes: int = 0
     last_bytes: int = 0
@@ -62,7 +69,7 @@ class Found:
 
     @property
     def sound(self) -> bool:
-        clean = not self.in_window and not self.in_files
+        clean = not (self.in_window or self.on_clipboard or self.in_files)
         return clean and self.answered == self.turns and self.growth < 0.05
 
 
@@ -109,6 +116,8 @@ class Soak:
         self.found.turns += 1
         QTest.keyClicks(window.ask_bar.edit, f"{PLANTED} {self.found.turns}: say something short")
         QTest.mouseClick(window.ask_bar.button, Qt.MouseButton.LeftButton)
+        for mode in _modes():
+            QApplication.clipboard().setText(f"{PLANTED} copied", mode)
         if self._real and self._dice.random() < 0.3:
             yield lambda: _engines() != []
             if self._dice.random() < 0.5:
@@ -116,7 +125,9 @@ class Soak:
             self._kill()
         yield lambda: not window.visitors.answering and window.bridge.idle and not window.talk.view.busy
         path = window.assistant.path(window.visitors.conversation_id or "")
-        self.found.answered += bool(path and path[-1].role is Role.ASSISTANT and path[-1].text)
+        last = path[-1] if path else None
+        whole = last is not None and last.state is NodeState.COMPLETE and last.error is None and bool(last.text)
+        self.found.answered += whole and last is not None and last.role is Role.ASSISTANT
 
     def _writing(self) -> bool:
         path = self._window.assistant.path(self._window.visitors.conversation_id or "")
@@ -133,10 +144,13 @@ class Soak:
         if self._dice.random() < 0.5:
             QTest.mouseClick(window.again, Qt.MouseButton.LeftButton)
         else:
-            window.guard.touched_s -= window.config.idle_s + window.config.countdown_s
+            away_s = window.config.idle_s + window.config.countdown_s
+            window.guard.touched_s -= away_s
+            window.company_s -= away_s
         yield lambda: window.place is Place.ATTRACT
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        self.found.in_window += PLANTED in words_of(window)
+        self.found.in_window += PLANTED in words_of_the_process()
+        self.found.on_clipboard += any(PLANTED in QApplication.clipboard().text(mode) for mode in _modes())
         if self.found.visitors % 25 == 1 or self.found.turns >= self._turns:
             self.found.in_files += planted_files(self._folder)
 
@@ -147,10 +161,16 @@ class Soak:
             self.found.last_bytes = now
 
 
-def words_of(window: QWidget) -> str:
-    """Every text that the window's widgets hold, seen or not."""
-    getters = (getattr(widget, name, None) for widget in window.findChildren(QWidget) for name in _GETTERS)
+def words_of_the_process() -> str:
+    """Every text that a widget of any window holds, seen or not."""
+    getters = (getattr(widget, name, None) for widget in QApplication.allWidgets() for name in _GETTERS)
     return "\n".join(str(getter() if callable(getter) else getter) for getter in getters)
+
+
+def _modes() -> list[QClipboard.Mode]:
+    """What was copied and, on X11, what was marked."""
+    modes = [QClipboard.Mode.Clipboard]
+    return modes + [QClipboard.Mode.Selection] * QApplication.clipboard().supportsSelection()
 
 
 def planted_files(folder: Path) -> list[str]:
@@ -165,14 +185,16 @@ def _engines() -> list[psutil.Process]:
     return [child for child in children if "autoglm_desktop.engine.process" in child.cmdline()]
 
 
-def _echo(dice: random.Random) -> Callable[[TurnRequest], Reply]:
-    """Answers that repeat the prompt; one in ten is lost with the engine in the middle."""
+class _Echo:
+    """Answers that repeat the prompt. One in ten is lost with the engine, before the text or in the middle of it."""
 
-    def reply(request: TurnRequest) -> Reply:
-        lost = dice.random() < 0.1
-        return Reply(f"You said: {request.messages[-1].text}", error=_DIED if lost else None)
+    def __init__(self, dice: random.Random) -> None:
+        self._dice, self._lost = dice, False
 
-    return reply
+    def __call__(self, request: TurnRequest) -> Reply:
+        self._lost = not self._lost and self._dice.random() < 0.1  # an engine that was just started anew holds
+        at = self._dice.randint(0, 4) if self._lost else None
+        return Reply(f"You said: {request.messages[-1].text}", error=_DIED if self._lost else None, error_after=at)
 
 
 def soak(turns: int, *, real: bool, seed: int) -> Found:
@@ -186,7 +208,7 @@ def soak(turns: int, *, real: bool, seed: int) -> Found:
         run_kiosk(
             Arguments(folder, log_level="DEBUG"),
             None,
-            engine=None if real else ScriptedEngine(_echo(dice)),
+            engine=None if real else ScriptedEngine(_Echo(dice)),
             on_shown=lambda window: soaks.append(Soak(window, folder, turns, dice, real=real)),
         )
         soaks[0].found.in_files += planted_files(folder)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from autoglm_desktop.energy.telemetry import Telemetry, ThisComputer, not_read_y
 from .energy_desk import Desk, News
 from .energy_governor import needs_computer
 from .energy_history import SPAN_S
+from .energy_loan import Loan
 from .energy_state import CHOICES, choice_keys, rules_of, sound_goal, state_keys
 from .energy_turns import Counters, TurnMeter, perceived
 from .energy_view import EnergySeries, EnergyView, Source
@@ -81,6 +83,8 @@ class EnergyService:
         self._observer: Callable[[News], None] = lambda _: None
         self._saver: Callable[[], None] = lambda: None
         self._unsaved_s: float | None = None
+        self._kept_keys: dict[str, Any] | None = None
+        """What the settings keep of the user's phone while a scenario's is in its place."""
         self._watches: dict[object, _Watch] = {}
         self._wake = threading.Event()
         self._closed = False
@@ -234,6 +238,14 @@ class EnergyService:
         with self._lock:
             self._desk.governor.network = available
 
+    def lend(self, profile: Profile, policy: Policy) -> Loan:
+        """Give a scenario a phone of its own in the place of the user's, which is what the settings go on to keep."""
+        self._kept_keys = self.settings_keys()
+        return Loan(self._desk, partial(self._moved, decide=True), profile, policy, self._loan_ended)
+
+    def _loan_ended(self) -> None:
+        self._kept_keys = None
+
     # -- settings
 
     def apply(self, before: Settings, after: Settings) -> None:
@@ -249,6 +261,8 @@ class EnergyService:
 
     def settings_keys(self) -> dict[str, Any]:
         """What the settings are to keep: what was chosen, and where the phone stands."""
+        if self._kept_keys is not None:
+            return self._kept_keys
         with self._lock:
             desk = self._desk
             profile = desk.phone.profile
@@ -323,6 +337,11 @@ class EnergyService:
         """The engine was told to go on in `tier`: the running turn tells of it itself, those that wait begin in it."""
         with self._lock:
             self._desk.tier_set(tier)
+
+    def forget_turn(self) -> None:
+        """The last answer's joules are shown to nobody any more."""
+        with self._lock:
+            self._desk.last_turn = None
 
     def engine_changed(self, status: EngineStatus) -> None:
         """What the engine's `watch` tells."""

@@ -15,6 +15,7 @@ from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.energy.live import MAX_CATCH_UP_S, LivePhone
+from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.profile import Profile, load_profile
 from autoglm_desktop.energy.telemetry import Telemetry
 from autoglm_desktop.energy.workload import Work
@@ -37,6 +38,15 @@ class News:
 
     decision: Decision
     at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a user gets back whose phone made room for another."""
+
+    phone: LivePhone
+    rules: Rules
+    ahead_s: float
 
 
 class Desk:
@@ -126,6 +136,27 @@ class Desk:
         self.snapshot = self.phone.tick(self._moved_s)
         self.governor.start_again()
         self.note(msg("Another phone: {name}.", name=profile.name))
+
+    def lend(self, phone: LivePhone, policy: Policy) -> Owner:
+        """Put another phone in the place of the user's; `take_back` takes what is returned."""
+        owner = Owner(self.phone, self.rules, self._ahead_s)
+        self._put(phone, replace(self.rules, policy=policy, goal=None))
+        return owner
+
+    def take_back(self, owner: Owner) -> None:
+        """The user's phone and policy again; a tier that was chosen meanwhile stays chosen."""
+        self._ahead_s = owner.ahead_s
+        self._put(owner.phone, replace(owner.rules, choice=self.rules.choice))
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass for the phone that does not pass here."""
+        self.phone.skip(seconds)
+        self._ahead_s += max(0.0, seconds)
+
+    def _put(self, phone: LivePhone, rules: Rules) -> None:
+        self.phone, self.governor.rules = phone, rules
+        self.snapshot = phone.tick(self._moved_s)
+        self.governor.start_again()
 
     def engine_changed(self, status: EngineStatus) -> None:
         """The engine's state; what was loaded ahead of any turn, and every modality, is work for the phone, too."""

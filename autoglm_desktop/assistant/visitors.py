@@ -17,10 +17,11 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import KioskConfig, Touch
 from autoglm_desktop.core.messages import ImagePart
-from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 
 from .assistant import Assistant
 from .events import AssistantEvent, NodeFinished
+from .leftovers import remove_files
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,10 @@ class Visitors:
         self._asked = 0
         self._tried_again: set[str] = set()
         self.tally = Tally()
+        self.files_left: tuple[str, ...] = ()
+        """What the last wipe could not remove, and why."""
         self._unsubscribe = assistant.subscribe(self._count)
-        remove_files(temporary_files)
+        self._remove_files()
 
     @property
     def conversation_id(self) -> str | None:
@@ -140,7 +143,7 @@ class Visitors:
 
     def wipe(self) -> bool:
         """Forget the visitor: conversation, caches, temporary files. Call it until it returns True: an answer that
-        still runs has to end first.
+        still runs has to end first, and a file may be held by somebody (`files_left`).
         """
         if self._conversation_id is not None:
             self._leaving.add(self._conversation_id)
@@ -157,8 +160,15 @@ class Visitors:
         self._assistant.purge_deleted()
         self._assistant.forget_images()
         self._assistant.forget_sessions()
-        remove_files(self._files)
-        return True
+        self._assistant.energy.forget_turn()
+        return self._remove_files()
+
+    def _remove_files(self) -> bool:
+        left = remove_files(self._files)
+        if left and left != self.files_left:
+            log.error("temporary files of a visitor are left: %s", "; ".join(left))
+        self.files_left = left
+        return not left
 
     def close(self) -> None:
         """Hear nothing more of the assistant."""
@@ -178,11 +188,13 @@ def kiosk_settings(settings: Settings, config: KioskConfig) -> Settings:
         "language": config.language,
         "theme": "dark",
         "font_scale": 1.3,
+        "system_prompt": DEFAULT_SYSTEM_PROMPT,
         "tier": "auto",
         "policy": "steady",
         "energy_source": "phone",
         "idle_unload_s": 0,
         "think": False,
+        "cloud_mode": "off",
         "max_tokens": config.max_answer_tokens,
         "phone_id": config.phone.id,
         "phone_battery": config.phone.battery,
@@ -191,17 +203,3 @@ def kiosk_settings(settings: Settings, config: KioskConfig) -> Settings:
         "phone_plugged": False,
     }
     return Settings.model_validate(settings.model_dump() | wanted)
-
-
-def remove_files(folder: Path) -> None:
-    """Remove every file below `folder`, whoever still has it open; folders stay, for whoever made them uses them.
-
-    Makes `folder` if it is not there. What cannot be removed is told in the log and tried again at the next wipe.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in folder.rglob("*"):
-        if path.suffix != ".lock" and (path.is_symlink() or not path.is_dir()):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError:
-                log.exception("a temporary file of a visitor is left")

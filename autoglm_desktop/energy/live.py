@@ -1,8 +1,8 @@
 """The simulated phone as time passes: the same steps as a batch, driven by a clock and by work that comes in.
 
-The phone moves on a fixed grid of simulated time (0.1 s below ten times real time, 1 s from there), so what it does
-depends on the work and not on how often it is looked at. The clock is handed in; nothing here sleeps or starts a
-thread.
+The phone moves on a fixed grid of simulated time (0.1 s below ten times real time, 1 s from there and over skips), so
+what it does depends on the work and not on how often it is looked at. The clock is handed in; nothing here sleeps or
+starts a thread.
 """
 
 from __future__ import annotations
@@ -99,6 +99,16 @@ class LivePhone:
             fresh = start(self._phone, self._state.soc, body_c=at)
             self._state = fresh._replace(time_s=self._state.time_s, v_rc=self._state.v_rc)
 
+    def put(self, state: State) -> None:
+        """Bring the phone to a state that another run of it reached; its clock goes on."""
+        with self._lock:
+            self._state = self._held(state._replace(time_s=self._state.time_s))
+
+    def skip(self, seconds: float) -> None:
+        """Let so many seconds pass, beside those of the clock, with the next tick."""
+        with self._lock:
+            self._due_s += max(0.0, seconds) if isfinite(seconds) else 0.0
+
     def hold_temperature(self, soc_c: float | None) -> None:
         """Hold SoC and spreader at `soc_c` (clamped to −20 … 110 °C) from outside until None lets them go.
 
@@ -161,7 +171,7 @@ class LivePhone:
 
     def _advance(self) -> Flows | None:
         """All whole steps that are due."""
-        dt = _COARSE_S if self._speed >= _COARSE_FROM else _FINE_S
+        dt = _COARSE_S if self._speed >= _COARSE_FROM or self._due_s >= _COARSE_FROM else _FINE_S
         total: Flows | None = None
         while self._due_s >= dt - 1e-9:
             self._due_s = max(0.0, self._due_s - dt)

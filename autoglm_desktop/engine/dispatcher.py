@@ -52,6 +52,8 @@ CANCEL_GRACE_S = 10.0
 """A child that does not stop a turn for so long hangs, and is killed: a step of the model takes far less."""
 PERCEPTION_CANCEL_GRACE_S = 60.0
 """The same for a look or a transcription, whose steps are half a minute of speech."""
+START_GRACE_S = 60.0
+"""The same for a child that has not begun the turn: it may be importing, or wait for a slow disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class Dispatcher:
         self._queue: deque[_Turn] = deque()
         self._active: _Turn | None = None
         self._unload_after_turn = False
+        self._sign_by_s: float | None = None
+        """Set when a turn was ended that the child had not begun: when it still says nothing by then, it hangs."""
         self._used_s = time.monotonic()
 
     # -- what the application asks
@@ -134,6 +138,7 @@ class Dispatcher:
             if turn.begun:
                 turn.kill_at_s = turn.kill_at_s or time.monotonic() + turn.grace_s
             else:
+                self._sign_by_s = self._sign_by_s or time.monotonic() + START_GRACE_S
                 self._end_turn(turn.cancelled())
             return
         for waiting in [t for t in self._queue if t.request.turn_id == turn_id]:
@@ -188,20 +193,27 @@ class Dispatcher:
 
     def wake_at(self) -> float | None:
         """When `wake` is to be called (`time.monotonic`), or None while there is nothing to wait for."""
-        if self._active is not None:
-            return self._active.kill_at_s
-        if self._connection is None or not self._options.idle_unload_s:
+        if self._connection is None:
             return None
-        return self._used_s + self._options.idle_unload_s
+        if self._active is not None:
+            return _earliest(self._sign_by_s, self._active.kill_at_s)
+        idle_s = self._options.idle_unload_s
+        return _earliest(self._sign_by_s, self._used_s + idle_s if idle_s else None)
 
     def wake(self) -> None:
-        if self._active is None:
+        if self._connection is None:
+            return
+        turn, now_s = self._active, time.monotonic()
+        hangs_s = _earliest(self._sign_by_s, None if turn is None else turn.kill_at_s)
+        if hangs_s is not None and hangs_s <= now_s:
+            _LOG.warning("the engine does not stop its turn; killed")
+            self._sign_by_s = None
+            if turn is not None:
+                turn.kill_at_s = None
+            self._connection.kill()  # its end comes back as `_on_gone`
+        elif turn is None:
             _LOG.info("idle: the engine is unloaded")
             self._stop()
-        elif self._connection is not None:
-            _LOG.warning("the engine does not stop its turn; killed")
-            self._active.kill_at_s = None
-            self._connection.kill()  # its end comes back as `_on_gone`
 
     # -- turns
 
@@ -258,7 +270,7 @@ class Dispatcher:
     def _stop(self, error: ErrorReport | None = None) -> None:
         """End the child, if there is one. Blocks until it is gone."""
         connection, self._connection = self._connection, None
-        self._life = None
+        self._life = self._sign_by_s = None
         self._unload_after_turn = False
         if connection is not None:
             connection.close()
@@ -277,7 +289,7 @@ class Dispatcher:
     def _on_event(self, life: object, event: ChildEvent) -> None:
         if life is not self._life:
             return
-        self._used_s = time.monotonic()
+        self._used_s, self._sign_by_s = time.monotonic(), None
         match event:
             case EngineStatus():
                 self._on_status(event)
@@ -319,3 +331,7 @@ class Dispatcher:
         self._stop(error=report)
         if self._active is not None:
             self._end_turn(Failed(self._active.request.turn_id, report))
+
+
+def _earliest(*times_s: float | None) -> float | None:
+    return min((at_s for at_s in times_s if at_s is not None), default=None)

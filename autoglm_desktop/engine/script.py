@@ -51,8 +51,9 @@ class Hold:
 class Reply:
     """One answer of the script. The reasoning is played when the request asks to think.
 
-    `hold` stops after `hold_after` pieces of the text. `error` ends the turn after the text; `load_error` before it, as
-    a model that does not load. `load_steps` are the fractions told while loading, when nothing was loaded yet.
+    `hold` stops after `hold_after` pieces of the text. `error` ends the turn after `error_after` pieces, or after the
+    text; `load_error` before it, as a model that does not load. `load_steps` are the fractions told while loading, when
+    nothing was loaded yet.
     """
 
     text: str = ""
@@ -60,6 +61,7 @@ class Reply:
     hold: Hold | None = None
     hold_after: int = 0
     error: ErrorReport | None = None
+    error_after: int | None = None
     load_error: ErrorReport | None = None
     load_steps: tuple[float, ...] = (0.0, 0.5, 1.0)
 

@@ -242,6 +242,8 @@ class ScriptedEngine:
         for piece in pieces(reply.text):
             if counts.answer >= request.max_tokens:
                 return FinishReason.LENGTH
+            if reply.error is not None and counts.answer == reply.error_after:
+                return FinishReason.STOP
             self._stand_at(reply, counts, request, emit)
             if self._over(request):
                 return FinishReason.CANCELLED

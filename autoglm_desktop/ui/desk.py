@@ -196,7 +196,7 @@ class Desk(QObject):
     def _chat_wanted(self, *_: object) -> None:
         """A conversation was opened: it takes the place of a page that is not the first run's."""
         if self.scenarios is not None:
-            self.scenarios.player.pause()
+            self.scenarios.stop()
         if self.window.pages.currentWidget() in (self.scenarios, self.claims):
             self.window.show_page(None)
 

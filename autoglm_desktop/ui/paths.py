@@ -42,3 +42,8 @@ class DataPaths:
     def window(self) -> Path:
         """Geometry of the window."""
         return self.data_dir / "window.ini"
+
+    @property
+    def kiosk_files(self) -> Path:
+        """Where a kiosk and its engine put temporary files; a wipe, and every start, empties it."""
+        return self.data_dir / "kiosk-tmp"

@@ -128,6 +128,19 @@ def test_thumbnails_are_made_once_and_dropped_when_there_are_too_many(
             kept.get(name)
     assert kept.kept_bytes == 2 * shown.sizeInBytes()
     assert kept.get("a") is None  # it was not looked at for longest
+
+
+def test_a_thumbnail_that_is_being_made_when_all_is_forgotten_does_not_come_back(qtbot: QtBot, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    background = Background()
+    kept = Pictures(lambda _: tmp_path / "a.png", background)
+    assert kept.get("a") is None
+    kept.forget()
+    qtbot.waitUntil(lambda: background.awaited == 0)
+    assert kept.kept_bytes == 0
+    with qtbot.waitSignal(kept.arrived):
+        kept.get("a")
+    assert kept.kept_bytes > 0
     qtbot.waitUntil(lambda: kept.get("a") is not None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import Allowed, KioskConfig, Restart, Suggestion
-from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from autoglm_desktop.devices.camera import SyntheticCamera
 from autoglm_desktop.devices.microphone import SyntheticMicrophone
 from autoglm_desktop.energy.scenario_result import Sample
@@ -32,6 +33,7 @@ from autoglm_desktop.engine.script import Hold, Reply, Script
 from autoglm_desktop.engine.scripted import ScriptedEngine
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.kiosk.window import KioskWindow, Place
+from autoglm_desktop.ui.transcript.formulas import Key
 from tests.helpers.windows import Clock, PlayedLibrary
 
 SECRET = "aubergine-4711"  # noqa: S105 - what a visitor wrote
@@ -160,11 +162,171 @@ def test_a_visitor_who_leaves_in_mid_answer_is_forgotten_when_it_ended(
         QTest.keyClicks(bar.edit, "tell")
         QTest.keyClick(bar.edit, Qt.Key.Key_Return)
         qtbot.waitUntil(hold.reached.is_set)
-        opened.leave_alone(1000)
+        opened.leave_alone(100)
         assert opened.at(Place.VISITOR), "an answer counts as company"
         with qtbot.waitSignal(opened.window.wiped):
             QTest.mouseClick(opened.window.again, Qt.MouseButton.LeftButton)
         assert opened.at(Place.ATTRACT)
+
+
+def test_an_engine_that_hangs_does_not_keep_a_conversation_on_the_screen(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    hold = Hold()
+    with kiosk(qapp, tmp_path, [Reply(f"a long answer about {SECRET}", hold=hold, hold_after=2)]) as opened:
+        bar = opened.window.ask_bar
+        QTest.keyClicks(bar.edit, SECRET)
+        QTest.keyClick(bar.edit, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: hold.reached.is_set() and opened.window.bridge.idle)
+        for _ in range(5):
+            opened.leave_alone(60)
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        assert SECRET not in words_of(opened.window)
+
+
+def test_a_hand_that_never_leaves_the_microphone_is_gone_in_the_end(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        QTest.mousePress(window.senses.talk, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: window.senses.dictation.recording)
+        for _ in range(4):
+            opened.leave_alone(60)
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        assert not window.senses.busy
+
+
+def test_what_was_typed_and_not_sent_goes_with_who_typed_it(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        edit = opened.window.ask_bar.edit
+        QTest.mouseClick(edit, Qt.MouseButton.LeftButton)
+        QTest.keyClicks(edit, SECRET)
+        assert opened.at(Place.VISITOR)
+        opened.leave_alone(65)
+        assert "6 s" in opened.window.told.text()
+        with qtbot.waitSignal(opened.window.wiped):
+            opened.leave_alone(6)
+        assert edit.text() == ""
+        assert not edit.isUndoAvailable()
+
+
+@pytest.mark.parametrize("by", ["key", "language", "screen reader", "nothing"])
+def test_who_begins_in_any_way_is_a_visitor(qapp: QApplication, tmp_path: Path, by: str) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        match by:
+            case "key":
+                QTest.keyClick(window.ask_bar.edit, Qt.Key.Key_A)
+            case "language":
+                window.languages.click()
+            case "screen reader":
+                window.ask_bar.edit.setText("spoken")
+            case _:
+                QTest.mouseMove(window)
+        assert opened.at(Place.ATTRACT if by == "nothing" else Place.VISITOR)
+
+
+def test_the_staff_page_locks_by_itself_and_keeps_nothing(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        window.show_pin()
+        window.pad.opened.emit()
+        assert opened.at(Place.STAFF)
+        assert "60" in window.told.text()
+        for part in (window.ask_bar.edit, window.senses.talk, window.senses.photo, window.phone.slider):
+            assert not part.isEnabled()
+        window.switch_language()
+        window.ask_bar.edit.setText(SECRET)
+        opened.leave_alone(59)
+        assert opened.at(Place.STAFF)
+        with qtbot.waitSignal(window.wiped):
+            opened.leave_alone(2)
+        assert opened.at(Place.ATTRACT)
+        assert window.ask_bar.edit.text() == ""
+        assert window.hero.language == CONFIG.language
+        assert window.pages.currentWidget() is window.hero
+
+
+def test_the_pad_that_nobody_uses_goes(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        window.show_pin()
+        window.pad.press("2")
+        assert window.pages.currentWidget() is window.pad
+        with qtbot.waitSignal(window.wiped):
+            opened.leave_alone(80)
+        assert window.pages.currentWidget() is window.hero
+        assert window.pad.dots.text() == "–"
+
+
+def test_a_file_that_cannot_be_removed_keeps_the_next_visitor_away(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def held(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "held.wav":
+            raise PermissionError(13, "held by another process")
+        unlink(path, missing_ok=missing_ok)
+
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        ask(qtbot, opened, "hello")
+        (opened.files / "held.wav").write_bytes(b"RIFF")
+        monkeypatch.setattr(Path, "unlink", held)
+        window.send_away()
+        qtbot.waitUntil(lambda: "staff" in window.told.text())
+        assert opened.at(Place.WIPING)
+        assert opened.visitors.files_left == ("held.wav: held by another process",)
+        window.show_pin()
+        window.pad.opened.emit()
+        assert opened.at(Place.STAFF)
+        monkeypatch.undo()
+        QTest.mouseClick(window.staff.back, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        assert files_below(opened.files) == []
+
+
+def test_a_wipe_that_a_power_cut_ended_is_finished_by_the_next_start(qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        left = opened.files / "images" / "speech.wav"
+        left.parent.mkdir()
+        left.write_bytes(b"RIFF")
+        Visitors(opened.assistant, CONFIG, opened.files).close()
+        assert not left.exists()
+
+
+def test_formulas_and_joules_of_a_visitor_go_too(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    def formulas() -> list[Key]:
+        return [key for key in gc.get_objects() if isinstance(key, Key) and "4711" in key.tex]
+
+    with kiosk(qapp, tmp_path, [Reply("The sum is $$x_{4711}^2$$ as you know.")]) as opened:
+        ask(qtbot, opened, "sum?")
+        qtbot.waitUntil(lambda: bool(formulas()) and not opened.window.talk.view.busy)
+        assert opened.assistant.energy.view().last_turn is not None
+        opened.window.send_away()
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        assert formulas() == []
+        assert opened.assistant.energy.view().last_turn is None
+
+
+def test_visitors_do_not_hear_of_the_owners_system_prompt() -> None:
+    settings = kiosk_settings(Settings(system_prompt="My name is Erika.", cloud_mode="always"), CONFIG)
+    assert settings.system_prompt == DEFAULT_SYSTEM_PROMPT
+    assert settings.cloud_mode == "off"
+
+
+def test_the_words_at_the_foot_follow_the_language(qapp: QApplication, tmp_path: Path) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window = opened.window
+        assert window.told.text() == "Touch to begin"
+        window.show_pin()
+        window.pad.opened.emit()
+        english = window.told.text()
+        window.switch_language()
+        assert window.told.text() != english
 
 
 def test_a_photo_goes_with_the_question_and_with_the_visitor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -193,7 +355,7 @@ def test_a_hand_on_the_microphone_is_company(qtbot: QtBot, qapp: QApplication, t
         window = opened.window
         QTest.mousePress(window.senses.talk, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: window.senses.dictation.recording)
-        opened.leave_alone(500)
+        opened.leave_alone(100)
         assert opened.at(Place.VISITOR)
         QTest.mouseRelease(window.senses.talk, Qt.MouseButton.LeftButton)
         window.send_away()

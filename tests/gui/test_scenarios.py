@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialogButtonBox
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QTableWidgetItem
 from pytestqt.qtbot import QtBot
 
-from autoglm_desktop.assistant.scenario_desk import Comparison
+from autoglm_desktop.assistant.scenario_desk import Comparison, best_of
 from autoglm_desktop.core.i18n import language
+from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.policies import Policy
-from autoglm_desktop.engine.script import Reply
+from autoglm_desktop.energy.scenario_files import load_scenario, scenario_ids
+from autoglm_desktop.engine.script import Hold, Reply
+from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.scenarios.editor import ScenarioEditor
 from autoglm_desktop.ui.scenarios.page import ScenarioPage
 from autoglm_desktop.ui.scenarios.player import Player
@@ -104,6 +107,67 @@ def test_the_phone_of_the_panel_follows(qtbot: QtBot, qapp: QApplication, tmp_pa
         assert stands
         page.slider.setValue(1800)
         assert page.clock.text() == "08:30"
+        assert page.comparison is not None
+        best = best_of(page.comparison)
+        assert best is not None
+        sample = best.samples[29]
+        view = opened.assistant.energy.view().snapshot
+        assert view.conditions.ambient_c == sample.ambient_c == 20.0, "scrubbing moves it, too"
+        assert view.state.body_c == pytest.approx(sample.skin_temp_c, abs=0.5)
+        assert view.state.soc == pytest.approx(sample.soc, abs=0.01)
+
+
+def test_the_phone_of_the_user_comes_back(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        energy = opened.assistant.energy
+        energy.set_battery(0.33)
+        energy.set_ambient(12.0)
+        energy.set_screen(0.9)
+        energy.set_policy(Policy.GUIDE)
+        page = opened_page(qtbot, opened)
+        before = energy.view()
+        page.phones.setCurrentIndex((page.phones.currentIndex() + 1) % page.phones.count())
+        page.slider.setValue(700)
+        qtbot.waitUntil(lambda: page.comparison is not None and page.comparison.profile.id != before.phone_id)
+        page.slider.setValue(600)
+        during = energy.view()
+        assert page.comparison is not None
+        assert during.phone_id == page.comparison.profile.id
+        assert during.snapshot.conditions.screen == 0.4
+        assert during.policy is not Policy.GUIDE
+        assert energy.settings_keys()["phone_battery"] == pytest.approx(0.33, abs=0.01), "it is not the user's choice"
+        assert energy.settings_keys()["phone_id"] == before.phone_id
+        QTest.mouseClick(opened.shell.window.sidebar.new_chat, Qt.MouseButton.LeftButton)
+        after = energy.view()
+        assert (after.phone_id, after.policy, after.speed) == (before.phone_id, before.policy, before.speed)
+        assert after.snapshot.conditions == before.snapshot.conditions
+        assert after.snapshot.state.soc == pytest.approx(before.snapshot.state.soc, abs=0.001)
+
+
+@pytest.mark.parametrize("speed", [10, 3600])
+def test_the_phone_goes_by_the_clock_of_a_live_scenario(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, speed: int
+) -> None:
+    own(tmp_path)
+    hold = Hold()
+    with open_window(qapp, tmp_path, [Reply("An answer.", hold=hold)]) as opened:
+        page, energy = opened_page(qtbot, opened), opened.assistant.energy
+        assert page.comparison is not None
+        page.real.setChecked(True)
+        page.speed.setCurrentIndex(page.speed.findData(speed))
+        page.slider.setValue(300)
+        QTest.mouseClick(page.play, Qt.MouseButton.LeftButton)
+        best = best_of(page.comparison)
+        assert best is not None
+        assert energy.view().snapshot.state.soc == pytest.approx(best.samples[4].soc, abs=0.003), "not the start's"
+        begun_s = energy.view().snapshot.state.time_s
+        page.player.jump(page.player.at_s + 240.0)
+        page.player.jump(605.0)
+        qtbot.waitUntil(hold.reached.is_set)
+        passed_s = energy.view().snapshot.state.time_s - begun_s
+        assert 250.0 < passed_s < 400.0, "the clock went 305 s, and then waits for the answer"
+        hold.release()
 
 
 def test_the_real_engine_answers_while_the_clock_waits(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -158,19 +222,11 @@ def test_export_writes_one_page_and_the_series(qtbot: QtBot, qapp: QApplication,
 @pytest.fixture
 def editor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> ScenarioEditor:
     own(tmp_path)
-    from autoglm_desktop.core.settings import Settings
-    from autoglm_desktop.energy.scenario_files import load_scenario
-    from autoglm_desktop.ui.appearance import Appearance
-
     folder = tmp_path / "scenarios"
-    made = ScenarioEditor(Appearance(qapp, Settings(language="en")), load_scenario("short", folder), "short", folder)
-    qtbot.addWidget(made)
-    return made
+    return editor_of(qapp, qtbot, "short", folder)
 
 
 def test_an_edited_scenario_is_saved_under_its_own_name(qtbot: QtBot, editor: ScenarioEditor, tmp_path: Path) -> None:
-    from autoglm_desktop.energy.scenario_files import load_scenario
-
     editor.battery.setValue(50)
     item = editor.phases.item(0, 2)
     assert item is not None
@@ -184,6 +240,60 @@ def test_an_edited_scenario_is_saved_under_its_own_name(qtbot: QtBot, editor: Sc
     assert len(saved.conversations) == 1
     assert load_scenario("short", tmp_path / "scenarios").start.battery_percent == 74
     assert language() == "en"
+
+
+def editor_of(qapp: QApplication, qtbot: QtBot, name: str, folder: Path) -> ScenarioEditor:
+    made = ScenarioEditor(Appearance(qapp, Settings(language="en")), load_scenario(name, folder), name, folder)
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.mark.parametrize("name", scenario_ids())
+def test_a_shipped_scenario_survives_the_form(qtbot: QtBot, qapp: QApplication, tmp_path: Path, name: str) -> None:
+    editor = editor_of(qapp, qtbot, name, tmp_path)
+    editor.save()
+    assert editor.told.text() == ""
+    saved = load_scenario(f"{name}-2", tmp_path)
+    assert saved == load_scenario(name).model_copy(update={"id": f"{name}-2"})
+
+
+def test_a_goal_that_is_taken_out_is_gone(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    editor = editor_of(qapp, qtbot, "travel-day", tmp_path)
+    editor.has_goal.setChecked(False)
+    editor.save()
+    assert load_scenario("travel-day-2", tmp_path).goal is None
+
+
+def test_what_the_form_does_not_show_stays_with_its_line(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    editor = editor_of(qapp, qtbot, "travel-day", tmp_path)
+    editor.phases.removeRow(1)
+    editor.phases.insertRow(3)
+    for column, text in enumerate(("09:00", "10:00", "", "no", "0", "yes", "no")):
+        editor.phases.setItem(3, column, QTableWidgetItem(text))
+    editor.save()
+    phases = load_scenario("travel-day-2", tmp_path).phases
+    assert [(phase.name, phase.radio) for phase in phases] == [
+        ("Station", 0.0),
+        ("Town on foot, maps", 0.1),
+        ("Waiting and boarding", 0.0),
+        ("", 0.0),
+    ]
+    assert phases[3].asleep
+
+
+def test_conversations_can_be_edited(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    editor = editor_of(qapp, qtbot, "commute", tmp_path)
+    item = editor.talks.item(1, 1)
+    assert item is not None
+    item.setText("4")
+    editor.talks.removeRow(0)
+    editor.save()
+    (only,) = load_scenario("commute-2", tmp_path).conversations
+    assert (only.at, only.turns) == (11 * 3600 + 15, 4)
+    editor = editor_of(qapp, qtbot, "commute", tmp_path)
+    editor.talks.setItem(0, 1, QTableWidgetItem("2.5"))
+    editor.save()
+    assert "conversations.0.turns" in editor.told.text()
 
 
 @pytest.mark.parametrize(

@@ -175,3 +175,16 @@ def test_a_place_indents(tools: Tools) -> None:
     body.show_blocks((Code("x", "", Place(2)),), growing=False)
     body.arrange(500)
     assert body.pieces[0].x() == 52
+
+
+def test_forgotten_formulas_do_not_come_back(qtbot: QtBot) -> None:
+    background = Background()
+    formulas, key = Formulas(None, background), Key("x^2", True, 16)
+    assert formulas.get(key) is None
+    formulas.forget()
+    qtbot.waitUntil(lambda: background.awaited == 0)
+    assert formulas.get(key) is None, "it was being set when all was forgotten"
+    qtbot.waitUntil(lambda: background.awaited == 0)
+    assert formulas.get(key) is not None
+    formulas.forget()
+    assert formulas.get(key) is None

@@ -311,6 +311,25 @@ def test_a_hanging_child_is_killed_when_a_turn_is_cancelled(desk: Desk, monkeypa
     assert isinstance(desk.told.last("b"), Finished)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_child_that_hangs_before_it_begins_is_killed_after_the_cancel(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoglm_desktop.engine.dispatcher.START_GRACE_S", 0.2)
+    desk.ask("a", "hi")
+    desk.told.last("a")
+    (child,) = children()
+    child.suspend()
+    desk.ask("b", "never begun")
+    desk.client.cancel("b")
+    assert isinstance(desk.told.last("b"), Finished)
+    desk.told.wait(lambda: desk.client.status().error is not None)
+    assert not child.is_running()
+    desk.ask("c", "next")
+    assert isinstance(desk.told.last("c"), Finished)
+    assert desk.told.text("c") == "next"
+
+
 def test_a_listener_that_raises_does_not_stop_the_engine(desk: Desk) -> None:
     def bad(event: object) -> None:
         raise RuntimeError("listener")

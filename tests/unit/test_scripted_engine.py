@@ -132,6 +132,15 @@ def test_cancel_ends_a_hold(plays: list[Play]) -> None:
     assert [play.told.text(t) for t in "ab"] == ["one", ""]
 
 
+def test_a_failure_in_the_middle(plays: list[Play]) -> None:
+    play = Play([Reply("one two", error=ERROR, error_after=0), Reply("one two", error=ERROR, error_after=1)])
+    plays.append(play)
+    for turn_id in "ab":
+        play.ask(turn_id)
+        assert isinstance(play.told.last(turn_id), Failed)
+    assert [play.told.text(turn_id) for turn_id in "ab"] == ["", "one"]
+
+
 def test_failures(plays: list[Play]) -> None:
     play = Play([Reply(load_error=ERROR), Reply("half an", error=ERROR), Reply("fine")])
     plays.append(play)

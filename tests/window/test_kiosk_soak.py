@@ -40,6 +40,7 @@ def soak(display: str, *arguments: str) -> dict[str, Any]:
     )
     assert done.stdout, done.stderr[-4000:]
     found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if found["sound"] else 1)
     return found
 
 
@@ -47,7 +48,9 @@ def test_nothing_of_a_visitor_stays(display: str) -> None:
     found = soak(display, "--turns", "80")
     assert found["turns"] == found["answered"] == 80
     assert found["visitors"] > 20
-    assert (found["in_window"], found["in_files"]) == (0, [])
+    assert (found["in_window"], found["on_clipboard"], found["in_files"]) == (0, 0, [])
+    assert found["growth"] < 0.05
+    assert found["sound"]
 
 
 @pytest.mark.model
@@ -56,4 +59,4 @@ def test_nothing_stays_when_the_real_engine_is_killed(display: str, shared_data_
     found = soak(display, "--turns", "6", "--real", "--seed", "3")
     assert found["turns"] == found["answered"] == 6
     assert found["kills"] > 0
-    assert (found["in_window"], found["in_files"]) == (0, [])
+    assert (found["in_window"], found["on_clipboard"], found["in_files"]) == (0, 0, [])

@@ -69,6 +69,18 @@ def test_a_first_that_was_killed_leaves_no_obstacle(display: str, tmp_path: Path
         assert again.end()[0] == 0
 
 
+def test_a_window_finishes_the_wipe_of_a_kiosk_that_lost_its_power(display: str, tmp_path: Path) -> None:
+    left = DataPaths(tmp_path).kiosk_files / "images" / "photo.png"
+    with application(display, tmp_path, "--kiosk") as kiosk:
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes(b"a visitor's face")
+        kiosk.process.kill()
+        kiosk.process.wait(10)
+    assert left.exists()
+    with application(display, tmp_path):
+        assert not left.exists()
+
+
 def test_two_data_folders_are_two_windows(display: str, tmp_path: Path) -> None:
     with application(display, tmp_path / "a") as one:
         two = Application(display, tmp_path / "b")

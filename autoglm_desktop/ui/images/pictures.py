@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QObject, QSize, Qt, Signal
@@ -61,17 +62,18 @@ class Pictures(QObject):
         self._path_of, self._background = path_of, background
         self._kept: OrderedDict[str, QImage] = OrderedDict()
         self._asked: set[str] = set()
-        self._bytes = 0
+        self._bytes = self._generation = 0
 
     @property
     def kept_bytes(self) -> int:
         return self._bytes
 
     def forget(self) -> None:
-        """Drop every thumbnail."""
+        """Drop every thumbnail, also those that are being made."""
         self._kept.clear()
         self._asked.clear()
         self._bytes = 0
+        self._generation += 1
 
     def get(self, sha256: str) -> QImage | None:
         """The thumbnail; None while it is being made."""
@@ -81,8 +83,12 @@ class Pictures(QObject):
             return found
         if sha256 not in self._asked:
             self._asked.add(sha256)
-            self._background.run(lambda: self._load(sha256), lambda picture: self.put(sha256, picture))
+            self._background.run(partial(self._load, sha256), partial(self._loaded, self._generation, sha256))
         return None
+
+    def _loaded(self, generation: int, sha256: str, picture: QImage) -> None:
+        if generation == self._generation:
+            self.put(sha256, picture)
 
     def put(self, sha256: str, picture: QImage) -> None:
         """Keep a thumbnail, and drop the ones that were not looked at for longest."""

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
-from PySide6.QtCore import QEvent, QObject, Qt, QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtCore import QEvent, QObject, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QInputMethodEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 log = logging.getLogger(__name__)
@@ -21,13 +21,24 @@ _ACTIVE = {
     QEvent.Type.Wheel,
     QEvent.Type.InputMethod,
 }
+_BEGINS = {
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.TouchBegin,
+    QEvent.Type.KeyPress,
+}
+"""What somebody does who comes: a mouse that is pushed, or a wheel, is not yet a visitor."""
 _EDITING = {Qt.Key.Key_A, Qt.Key.Key_C, Qt.Key.Key_V, Qt.Key.Key_X, Qt.Key.Key_Z, Qt.Key.Key_Left, Qt.Key.Key_Right}
 """What Ctrl may be held for; Ctrl+Space is the microphone's."""
 _LINKS = ("http", "https", "mailto", "file")
 
 
 class Guard(QObject):
-    """Watches the whole application from `watch` to `close`: swallows keys that lead out, hears of every touch."""
+    """Watches the whole application from `watch` to `close`: swallows keys that lead out, hears of every touch.
+
+    `touched` before a press, a touch or a key reaches the widget that it is for.
+    """
+
+    touched = Signal()
 
     def __init__(self, application: QApplication, on_staff: Callable[[], None], clock: Callable[[], float]) -> None:
         super().__init__()
@@ -63,6 +74,8 @@ class Guard(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in _ACTIVE:
             self.touched_s = self._clock()
+        if _begins(event):
+            self.touched.emit()
         if event.type() in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             return self._leads_out(cast(QKeyEvent, event))
         return event.type() is QEvent.Type.ContextMenu
@@ -78,3 +91,11 @@ class Guard(QObject):
         if Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35 or alt:
             return True
         return control and key not in (*_EDITING, Qt.Key.Key_Control, Qt.Key.Key_Space)
+
+
+def _begins(event: QEvent) -> bool:
+    """Input methods also send events without text, to reset themselves."""
+    if event.type() is QEvent.Type.InputMethod:
+        written = cast(QInputMethodEvent, event)
+        return bool(written.preeditString() or written.commitString())
+    return event.type() in _BEGINS

@@ -67,7 +67,7 @@ class Talk(Panel):
     def clear(self) -> None:
         """Nothing of a visitor is left in the widgets."""
         self.show_trouble("")
-        self.view.clear()
+        self.view.forget()
 
 
 class AskBar(Panel):

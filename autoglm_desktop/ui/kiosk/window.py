@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QColor, QMouseEvent, QPainter, QPaintEvent, QRadialGradient
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QClipboard, QCloseEvent, QColor, QPainter, QPaintEvent, QRadialGradient
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.events import EngineChanged, NodeAdded, NodeFinished
@@ -24,17 +24,18 @@ from autoglm_desktop.devices.camera import CameraSource, QtCamera
 from autoglm_desktop.devices.microphone import Microphone
 from autoglm_desktop.devices.process_microphone import ProcessMicrophone
 from autoglm_desktop.ui.appearance import Appearance
-from autoglm_desktop.ui.brand import brand_pixmap, window_icon
+from autoglm_desktop.ui.brand import window_icon
 from autoglm_desktop.ui.bridge import Bridge
 from autoglm_desktop.ui.energy import words
 from autoglm_desktop.ui.images.pictures import Pictures
-from autoglm_desktop.ui.style import Theme, kiosk_stylesheet
+from autoglm_desktop.ui.style import kiosk_stylesheet
 from autoglm_desktop.ui.transcript.background import Background
 from autoglm_desktop.ui.widgets.parts import describe, label
 
 from .attract import Attract
 from .guard import Guard
 from .hero import Hero
+from .mark import Brand
 from .phone_card import PhoneCard
 from .senses import Senses
 from .staff import PinPad, StaffPage
@@ -42,7 +43,10 @@ from .talk import AskBar, Talk
 
 log = logging.getLogger(__name__)
 
-_TICK_MS, _HOLD_MS = 250, 2000
+_TICK_MS = 250
+_COMPANY_S = 120.0
+"""How long an answer or a recording counts as company after the last sign of life of engine or visitor."""
+_STAFF_IDLE_S = 60.0
 
 
 class Place(StrEnum):
@@ -54,30 +58,6 @@ class Place(StrEnum):
     WIPING = "wiping"
     """A visitor went; everything of theirs is being removed."""
     STAFF = "staff"
-
-
-class Brand(QWidget):
-    """Mark and name; `held` when somebody keeps a finger on them."""
-
-    held = Signal()
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        mark = QLabel()
-        mark.setPixmap(brand_pixmap(theme, 28, self.devicePixelRatioF()))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(12)
-        row.addWidget(mark)
-        row.addWidget(label("kioskBrand", "AutoGLM Desktop"))
-        self._hold = QTimer(self, singleShot=True, interval=_HOLD_MS)
-        self._hold.timeout.connect(self.held)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._hold.start()
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._hold.stop()
 
 
 class KioskWindow(QWidget):
@@ -107,6 +87,9 @@ class KioskWindow(QWidget):
         self._clock, self._now, self._started = clock, now, now()
         self.place = Place.ATTRACT
         self._may_close = self._staff_waits = False
+        self._sign_s = clock()
+        self.company_s = clock()
+        """When an answer or a recording last stood for a visitor who touches nothing, by the clock."""
         self.guard = Guard(application, self.show_pin, clock)
         self.hero, self.talk = Hero(self.look, config), Talk(self.look)
         self.pad = PinPad(self.look, PinGuard(config.pin, clock))
@@ -176,18 +159,30 @@ class KioskWindow(QWidget):
         if self.place is Place.WIPING:
             if self.visitors.wipe():
                 self._wiped()
+            elif self.visitors.files_left:
+                self.told.setText(tr("Something of the last visitor cannot be removed. Please tell the staff."))
         elif self.place is Place.VISITOR:
+            self._see_company()
             self._count_down()
-        elif self.place is Place.ATTRACT and self.config.restart.due(self._started, self._now()):
+        elif self.place is Place.STAFF:
+            if self._clock() - self.guard.touched_s > _STAFF_IDLE_S:
+                self._leave_staff()
+        elif self.config.restart.due(self._started, self._now()):
             log.info("the daily restart")
             self.restart_requested.emit()
 
     @property
     def left_s(self) -> float:
         """Seconds until the visitor counts as gone."""
-        if self.visitors.answering or self.senses.busy:
-            self.guard.touched_s = self._clock()
-        return self.config.idle_s + self.config.countdown_s - (self._clock() - self.guard.touched_s)
+        seen_s = max(self.guard.touched_s, self.company_s)
+        return self.config.idle_s + self.config.countdown_s - (self._clock() - seen_s)
+
+    def _see_company(self) -> None:
+        """Somebody waits for an answer, or speaks; not for ever, for an engine may hang and a release be lost."""
+        answering, now_s = self.visitors.answering, self._clock()
+        sign_s = max(self.guard.touched_s, self._sign_s) if answering else self.guard.touched_s
+        if (answering or self.senses.busy) and now_s - sign_s < _COMPANY_S:
+            self.company_s = now_s
 
     def _count_down(self) -> None:
         left_s = self.left_s
@@ -237,8 +232,10 @@ class KioskWindow(QWidget):
 
     def send_away(self) -> None:
         """The visitor went, or wants to start over: remove everything of theirs."""
-        if self.place is not Place.VISITOR:
-            return
+        if self.place is Place.VISITOR:
+            self._begin_wipe()
+
+    def _begin_wipe(self) -> None:
         self.place = Place.WIPING
         self.senses.forget()
         self.ask_bar.clear()
@@ -249,7 +246,7 @@ class KioskWindow(QWidget):
     def _wiped(self) -> None:
         """Nothing of the visitor is left; what is shown goes back to the beginning."""
         self.pictures.forget()
-        QApplication.clipboard().clear()  # in a kiosk nobody else puts anything there
+        _clear_clipboard()
         self._set_language(self.config.language)
         if self._staff_waits:
             self._show_staff()
@@ -267,34 +264,32 @@ class KioskWindow(QWidget):
     # -- staff
 
     def show_pin(self) -> None:
-        """Ask for the PIN, from anywhere."""
-        if self.place in (Place.ATTRACT, Place.VISITOR):
+        """Ask for the PIN, from anywhere. Who stands before the pad is a visitor: it goes when they go."""
+        self.welcome()
+        if self.place in (Place.VISITOR, Place.WIPING):
             self.pad.begin()
             self.pages.setCurrentWidget(self.pad)
 
     def _open_staff(self) -> None:
-        """The PIN was right; a visitor who is still there goes first."""
-        if self.place is Place.VISITOR:
-            self._staff_waits = True
-            self.send_away()
-        else:
+        """The PIN was right; what a visitor left goes first, or later, when it does not go."""
+        if self.place is Place.WIPING:
             self._show_staff()
+            return
+        self._staff_waits = True
+        self.send_away()
 
     def _show_staff(self) -> None:
         self._staff_waits = False
-        self.attract.stop()
+        self.guard.touched_s = self._clock()
         self.place = Place.STAFF
         self._arrange()
         self.staff.begin()
         self.pages.setCurrentWidget(self.staff)
 
     def _leave_staff(self) -> None:
+        """As a visitor who goes: what was written meanwhile, and the language, do not stay either."""
         self.staff.end()
-        self._show_attract()
-
-    def _leave_pin(self) -> None:
-        self.pad.end()
-        self._arrange()
+        self._begin_wipe()
 
     def _temperature(self) -> str:
         computer = self.assistant.energy.view().computer
@@ -308,6 +303,8 @@ class KioskWindow(QWidget):
         identity = self.visitors.conversation_id
         if self.place is not Place.VISITOR or identity is None:
             return
+        if getattr(event, "conversation_id", None) == identity:
+            self._sign_s = self._clock()
         if isinstance(event, NodeAdded) and event.node.conversation_id == identity:
             self._show_talk()
         if isinstance(event, NodeFinished) and event.node.conversation_id == identity:
@@ -341,18 +338,29 @@ class KioskWindow(QWidget):
     def _arrange(self) -> None:
         visitor = self.place is Place.VISITOR
         talking = visitor and self.visitors.conversation_id is not None
+        self.pad.end()
         self.pages.setCurrentWidget(self.talk if talking else self.hero)
         self.again.setVisible(visitor)
-        self.ask_bar.setEnabled(self.place is not Place.WIPING)
-        self.senses.setEnabled(self.place is not Place.WIPING)
+        for part in (self.ask_bar, self.senses, self.phone):
+            part.setEnabled(self.place in (Place.ATTRACT, Place.VISITOR))
         self.ask_bar.show_busy(busy=self.visitors.answering)
-        if not visitor:
-            self.told.setText(tr("Touch to begin") if self.place is Place.ATTRACT else tr("Cleaning up…"))
-        else:
-            self.told.setText("")
+        self.told.setText(self._resting_words())
+
+    def _resting_words(self) -> str:
+        """The line at the foot while nothing else is to be told."""
+        match self.place:
+            case Place.ATTRACT:
+                return tr("Touch to begin")
+            case Place.WIPING:
+                return tr("Cleaning up…")
+            case Place.STAFF:
+                return tr("Locks by itself after {seconds} s", seconds=int(_STAFF_IDLE_S))
+            case Place.VISITOR:
+                return ""
 
     def switch_language(self) -> None:
         """The other language, until the visitor went."""
+        self.welcome()
         self._set_language("en" if self.hero.language == "zh_CN" else "zh_CN")
 
     def _set_language(self, language: str) -> None:
@@ -368,9 +376,7 @@ class KioskWindow(QWidget):
         self.again.setText(tr("Start over"))
         describe(self.again, tr("Start over"), tr("Remove what you wrote and begin anew"))
         describe(self.brand, tr("AutoGLM Desktop; hold for the staff page"))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.welcome()
+        self.told.setText(self._resting_words())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme, painter = self.look.theme, QPainter(self)
@@ -408,10 +414,12 @@ class KioskWindow(QWidget):
 
     def _connect(self) -> None:
         self.scenario_ready.connect(self.attract.set_samples)
+        self.guard.touched.connect(self.welcome)
         self.brand.held.connect(self.show_pin)
         self.hero.asked.connect(self.ask)
         self.hero.touched.connect(self.touch)
         self.ask_bar.asked.connect(self.ask)
+        self.ask_bar.edit.textChanged.connect(self.welcome)  # a screen reader writes without a key
         self.senses.touched.connect(self.welcome)
         self.senses.heard.connect(self.ask_bar.edit.setText)
         self.senses.told.connect(self.told.setText)
@@ -420,7 +428,7 @@ class KioskWindow(QWidget):
         self.languages.clicked.connect(self.switch_language)
         self.again.clicked.connect(self.send_away)
         self.pad.opened.connect(self._open_staff)
-        self.pad.left.connect(self._leave_pin)
+        self.pad.left.connect(self._arrange)
         self.staff.left.connect(self._leave_staff)
         self.staff.restart_requested.connect(self.restart_requested)
         self.staff.quit_requested.connect(self.allow_close)
@@ -444,3 +452,11 @@ class KioskWindow(QWidget):
         self.welcome()
         if self.place is Place.VISITOR:
             self.assistant.energy.set_battery(level)
+
+
+def _clear_clipboard() -> None:
+    """What was copied, and on X11 what was marked; in a kiosk nobody else puts anything there."""
+    clipboard = QApplication.clipboard()
+    clipboard.clear()
+    if clipboard.supportsSelection():
+        clipboard.clear(QClipboard.Mode.Selection)

@@ -1,9 +1,8 @@
-"""A form over a scenario: what starts, what surrounds, how much is asked. Saved under a name of its own."""
+"""A form over a scenario: what starts, what surrounds, how much is asked. Saved under a name of its own, in full."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,31 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QTableWidget,
-    QTableWidgetItem,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.core.i18n import Text, language, msg, tr
-from autoglm_desktop.energy.scenario import Phase, Random, Scenario, clock_text
+from autoglm_desktop.core.i18n import language, msg, tr
+from autoglm_desktop.energy.scenario import Scenario
 from autoglm_desktop.energy.scenario_files import read_scenario, scenario_ids
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.widgets.parts import describe, label
 
-_PHASES = (
-    msg("Begin"),
-    msg("End"),
-    msg("°C around it"),
-    msg("Charger (yes/no)"),
-    msg("Screen, 0 to 1"),
-    msg("Network (yes/no)"),
-)
-_WORK = (
-    msg("Begin"),
-    msg("End"),
-    msg("Conversations per hour"),
-    msg("Answer tokens, least"),
-    msg("Answer tokens, most"),
+from .editor_rows import (
+    PHASES,
+    TALKS,
+    WORK,
+    clock_words,
+    phase_cells,
+    phase_of,
+    rows,
+    section_table,
+    talk_cells,
+    talk_of,
+    work_cells,
+    work_of,
 )
 
 
@@ -56,13 +54,14 @@ class ScenarioEditor(QDialog):
     def __init__(
         self, look: Appearance, scenario: Scenario, base: str, own: Path, parent: QWidget | None = None
     ) -> None:
-        """`base` is the id that the edited one extends: what the form does not show stays as it is there."""
+        """`base` is the id that the new one is made from. What the form does not show stays as it is in `scenario`."""
         super().__init__(parent)
-        self._scenario, self._base, self._own = scenario, base, own
+        self._scenario, self._own = scenario, own
         self.setWindowTitle(tr("Edit the scenario"))
-        self.setMinimumWidth(680)
+        self.setMinimumWidth(840)
+        self.resize(840, 720)
         self.id, self.name = QLineEdit(_free_id(base, own)), QLineEdit(scenario.name.of(language()))
-        self.begin, self.end = QLineEdit(_clock(scenario.start.time)), QLineEdit(_clock(scenario.end))
+        self.begin, self.end = QLineEdit(clock_words(scenario.start.time)), QLineEdit(clock_words(scenario.end))
         self.battery, self.ambient = (
             _spin(0, 100, scenario.start.battery_percent),
             _spin(-20, 50, scenario.start.ambient_c),
@@ -70,10 +69,11 @@ class ScenarioEditor(QDialog):
         self.has_goal = QCheckBox(tr("Must last until"))
         goal = scenario.goal
         self.has_goal.setChecked(goal is not None)
-        self.until = QLineEdit(_clock(goal.until if goal else scenario.end))
+        self.until = QLineEdit(clock_words(goal.until if goal else scenario.end))
         self.reserve = _spin(0, 100, goal.reserve_percent if goal else 5.0)
-        self.phases = _table(_PHASES, [_phase_cells(phase) for phase in scenario.phases])
-        self.work = _table(_WORK, [_work_cells(section) for section in scenario.random])
+        self.phases = section_table(PHASES, [(phase, phase_cells(phase)) for phase in scenario.phases])
+        self.work = section_table(WORK, [(section, work_cells(section)) for section in scenario.random])
+        self.talks = section_table(TALKS, [(talk, talk_cells(talk)) for talk in scenario.conversations])
         self.told = label("error", wrap=True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self.buttons.accepted.connect(self.save)
@@ -92,24 +92,34 @@ class ScenarioEditor(QDialog):
             self.accept()
 
     def _as_table(self) -> dict[str, Any]:
-        """What the file says: the id of the base, and everything that the form shows."""
-        name = self.name.text().strip()
+        """The whole file. It extends nothing: what is taken out here must not come back from there."""
+        old = self._scenario
         table: dict[str, Any] = {
-            "extends": self._base,
             "id": self.id.text().strip(),
-            "name": {"en": name, "zh_CN": name},
+            "name": self._names(),
+            "description": old.description.model_dump(by_alias=True),
+            "phone": old.phone,
+            "seed": old.seed,
             "end": self.end.text().strip(),
             "start": {
                 "time": self.begin.text().strip(),
                 "battery_percent": self.battery.value(),
                 "ambient_c": self.ambient.value(),
             },
-            "phases": [_phase_of(cells, old) for cells, old in _rows(self.phases, self._scenario.phases)],
-            "random": [_work_of(cells, old) for cells, old in _rows(self.work, self._scenario.random)],
+            "phases": [phase_of(cells, kept) for cells, kept in rows(self.phases)],
+            "conversations": [talk_of(cells, kept) for cells, kept in rows(self.talks)],
+            "random": [work_of(cells, kept) for cells, kept in rows(self.work)],
         }
+        if old.start.body_c is not None:
+            table["start"]["body_c"] = old.start.body_c
         if self.has_goal.isChecked():
             table["goal"] = {"until": self.until.text().strip(), "reserve_percent": self.reserve.value()}
         return table
+
+    def _names(self) -> dict[str, str]:
+        """A title that was changed holds for both languages."""
+        old, name = self._scenario.name, self.name.text().strip()
+        return old.model_dump(by_alias=True) if name == old.of(language()) else {"en": name, "zh_CN": name}
 
     def _write(self, table: dict[str, Any]) -> None:
         wanted = table["id"]
@@ -156,11 +166,19 @@ class ScenarioEditor(QDialog):
             describe(field, text)
         form.addRow(tr("Goal"), goal)
         column.addLayout(form)
-        for text, table in ((tr("Phases"), self.phases), (tr("Random conversations"), self.work)):
-            column.addWidget(label("heading", text))
+        tables = QTabWidget()
+        for text, table in (
+            (tr("Phases"), self.phases),
+            (tr("Conversations at a set time"), self.talks),
+            (tr("Random conversations"), self.work),
+        ):
             describe(table, text)
-            column.addWidget(table)
-            column.addLayout(_row_buttons(table))
+            page = QWidget()
+            inside = QVBoxLayout(page)
+            inside.addWidget(table)
+            inside.addLayout(_row_buttons(table))
+            tables.addTab(page, text)
+        column.addWidget(tables)
         column.addWidget(self.told)
         column.addWidget(self.buttons)
 
@@ -178,88 +196,6 @@ def _row_buttons(table: QTableWidget) -> QHBoxLayout:
         row.addWidget(button)
     row.addStretch()
     return row
-
-
-def _table(names: Sequence[Text], rows: Sequence[Sequence[str]]) -> QTableWidget:
-    made = QTableWidget(len(rows), len(names))
-    made.setHorizontalHeaderLabels([str(name) for name in names])
-    made.verticalHeader().hide()
-    for place, cells in enumerate(rows):
-        for column, text in enumerate(cells):
-            made.setItem(place, column, QTableWidgetItem(text))
-    made.resizeColumnsToContents()
-    return made
-
-
-def _rows(table: QTableWidget, old: Sequence[Any]) -> list[tuple[list[str], Any]]:
-    """The cells of every line that is not empty, with the section that stood there, or the last one."""
-    found = []
-    for row in range(table.rowCount()):
-        items = [table.item(row, column) for column in range(table.columnCount())]
-        cells = [item.text().strip() if item is not None else "" for item in items]
-        if any(cells):
-            found.append((cells, old[min(row, len(old) - 1)] if old else None))
-    return found
-
-
-def _phase_cells(phase: Phase) -> list[str]:
-    ambient = "" if phase.ambient_c is None else f"{phase.ambient_c:g}"
-    return [
-        _clock(phase.begin),
-        _clock(phase.end),
-        ambient,
-        _yes(phase.plugged),
-        f"{phase.screen:g}",
-        _yes(phase.network),
-    ]
-
-
-def _phase_of(cells: Sequence[str], old: Phase | None) -> dict[str, Any]:
-    begin, end, ambient, plugged, screen, network = cells
-    table: dict[str, Any] = {"begin": begin, "end": end, "plugged": _is_yes(plugged), "screen": _number(screen or "0")}
-    if ambient:
-        table["ambient_c"] = _number(ambient)
-    table["network"] = _is_yes(network or _yes(True))
-    if old is not None:
-        table |= {"name": old.name, "radio": old.radio, "asleep": old.asleep}
-    return table
-
-
-def _work_cells(section: Random) -> list[str]:
-    least, most = section.answer_tok
-    return [_clock(section.begin), _clock(section.end), f"{section.per_hour:g}", str(least), str(most)]
-
-
-def _work_of(cells: Sequence[str], old: Random | None) -> dict[str, Any]:
-    begin, end, per_hour, least, most = cells
-    kept = {} if old is None else old.model_dump(exclude={"begin", "end", "per_hour", "answer_tok"}, exclude_none=True)
-    kept = {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
-    answer = [_number(least or "60"), _number(most or "260")]
-    return kept | {"begin": begin, "end": end, "per_hour": _number(per_hour), "answer_tok": [int(n) for n in answer]}
-
-
-def _number(text: str) -> float:
-    """Raises AppError BAD_INPUT."""
-    try:
-        return float(text.replace(",", "."))
-    except ValueError as error:
-        raise AppError(
-            ErrorCode.BAD_INPUT, msg("“{text}” is not a number.", text=text), msg("Correct it, then save again.")
-        ) from error
-
-
-def _clock(seconds: float) -> str:
-    """``HH:MM`` with hours beyond 24 for the next days, as scenario files have it."""
-    hours = int(seconds // 3600)
-    return f"{hours:02d}:{clock_text(seconds)[3:]}"
-
-
-def _yes(value: bool) -> str:
-    return tr("yes") if value else tr("no")
-
-
-def _is_yes(text: str) -> bool:
-    return text.lower() in {tr("yes"), "yes", "true", "1", "是"}
 
 
 def _spin(low: float, high: float, value: float) -> QDoubleSpinBox:

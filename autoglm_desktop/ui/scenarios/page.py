@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QHideEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -99,11 +99,17 @@ class ScenarioPage(Panel):
 
     def close_job(self) -> None:
         """End what runs; the window goes, or another page comes."""
-        self.player.pause()
-        self._end_live()
+        self.stop()
         if self._job is not None:
             self._job.close()
             self._job = None
+
+    def stop(self) -> None:
+        """Stand still, and give the user's phone back."""
+        self.player.pause()
+        self._end_live()
+        if self._follower is not None:
+            self._follower.close()
 
     def compare_now(self) -> None:
         """Run the chosen scenario under the chosen policies, off this thread."""
@@ -142,7 +148,7 @@ class ScenarioPage(Panel):
     def _show(self, comparison: object) -> None:
         if not isinstance(comparison, Comparison) or not comparison.results:
             return
-        self._end_live()
+        self.stop()
         self.comparison = comparison
         scenario = comparison.scenario
         goal_s = None if scenario.goal is None else scenario.goal.until - scenario.start.time
@@ -151,7 +157,7 @@ class ScenarioPage(Panel):
         self.table.show_comparison(comparison)
         self._show_verdict()
         best = best_of(comparison)
-        self._follower = Follower(self._assistant, best) if best is not None else None
+        self._follower = Follower(self._assistant.energy, comparison, best) if best is not None else None
         self.slider.setRange(0, round(scenario.duration_s))
         self.player.set_duration(scenario.duration_s)
         self.compared.emit(comparison)
@@ -179,9 +185,8 @@ class ScenarioPage(Panel):
             self.player.play()
 
     def _begin_live(self) -> None:
-        if self.real.isChecked() and self.live is None and self._scenario is not None:
-            self.live = LiveRun(self._assistant, self._scenario, self.player.speed)
-            self.live.skip_to(self.player.at_s)
+        if self.real.isChecked() and self.live is None and self.comparison is not None and self._follower is not None:
+            self.live = LiveRun(self._assistant, self.comparison.scenario, self._follower, self.player.at_s)
 
     def _end_live(self) -> None:
         if self.live is not None:
@@ -204,19 +209,32 @@ class ScenarioPage(Panel):
             self.slider.blockSignals(True)
             self.slider.setValue(round(at_s))
             self.slider.blockSignals(False)
-        if self.player.playing and self._follower is not None:
-            self._follower.move(at_s, battery=self.live is None)
-        if self.player.playing and self.live is not None:
-            self.live.move(at_s)
+        if not self.player.playing:
+            return
+        if self.live is None:
+            self._follow(at_s)
+        else:
+            self.live.move(at_s, self.player.speed)
             if self.live.error is not None:
                 self._tell(self.live.error)
                 self.player.pause()
                 self._end_live()
 
     def _scrubbed(self, at_s: float) -> None:
-        self.player.jump(at_s)
         if self.live is not None:
             self.live.skip_to(at_s)
+        self.player.jump(at_s)
+        if self.live is None:
+            self._follow(at_s)
+
+    def _follow(self, at_s: float) -> None:
+        if self._follower is not None:
+            self._follower.move(at_s)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if not event.spontaneous():  # another page, not a window that is minimised
+            self.stop()
 
     # -- files
 
@@ -375,7 +393,7 @@ class ScenarioPage(Panel):
         self.play.clicked.connect(self.toggle_play)
         self.player.playing_changed.connect(self._show_play)
         self.player.moved.connect(self._moved)
-        self.player.ended.connect(self._end_live)
+        self.player.ended.connect(self.stop)
         self.slider.valueChanged.connect(self._scrubbed)
         self.plot.on_scrub = self._scrubbed
         self.real.toggled.connect(self._real_toggled)

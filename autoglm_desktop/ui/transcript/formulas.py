@@ -56,6 +56,7 @@ class Formulas(QObject):
         super().__init__(parent)
         self._known: OrderedDict[Key, Drawing] = OrderedDict()
         self._awaited: set[Key] = set()
+        self._generation = 0
         self._background = background or Background(self)
 
     @property
@@ -72,10 +73,18 @@ class Formulas(QObject):
             return FAILED
         if key not in self._awaited:
             self._awaited.add(key)
-            self._background.run(partial(typeset, key), partial(self._keep, key))
+            self._background.run(partial(typeset, key), partial(self._keep, self._generation, key))
         return None
 
-    def _keep(self, key: Key, drawing: Drawing) -> None:
+    def forget(self) -> None:
+        """Drop every formula, also those that are being set."""
+        self._known.clear()
+        self._awaited.clear()
+        self._generation += 1
+
+    def _keep(self, generation: int, key: Key, drawing: Drawing) -> None:
+        if generation != self._generation:
+            return
         self._awaited.discard(key)
         self._known[key] = drawing
         while len(self._known) > MAX_CACHED:

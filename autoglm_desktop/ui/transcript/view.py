@@ -201,6 +201,11 @@ class TranscriptView(Column):
         """Show the empty state."""
         self.set_path(())
 
+    def forget(self) -> None:
+        """Show the empty state, and keep nothing of what was shown."""
+        self.clear()
+        self._formulas.forget()
+
     def node_ids(self) -> list[str]:
         """The messages shown, root first."""
         return [entry.key for entry in self._entries if isinstance(entry, Row)]
