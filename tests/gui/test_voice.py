@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
@@ -22,6 +22,7 @@ from autoglm_desktop.devices.microphone import SyntheticMicrophone
 from autoglm_desktop.devices.speaker import SyntheticSpeaker
 from autoglm_desktop.engine.script import Hold, Reply, Script, Senses
 from autoglm_desktop.ui.voice.desk import VoiceDesk
+from autoglm_desktop.ui.voice.draft import SpokenDraft
 from autoglm_desktop.ui.voice.state import VoicePhase
 from tests.helpers.audio import noise, numbered, read_wav, seconds, silence
 from tests.helpers.windows import DEFAULT_SCRIPT, ENGLISH, Opened, open_window
@@ -121,6 +122,71 @@ def test_the_text_lands_at_the_cursor(qtbot: QtBot, qapp: QApplication, tmp_path
         voice.composer.edit.setTextCursor(cursor)
         held(qtbot, voice, microphone)
         assert voice.composer.text() == "Hello brave new world"
+
+
+def test_the_text_stays_with_its_conversation_when_another_one_is_opened(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    microphone, hold = spoken(), Hold()
+    with talking(qapp, tmp_path, microphone, Ear("For the first."), hold=hold) as (opened, voice, _):
+        opened.shell.controller.send("Begin")
+        qtbot.waitUntil(lambda: opened.idle(1))
+        first = opened.shell.controller.state.conversation_id
+        assert first is not None
+        voice.composer.set_text("Written:")
+        voice.dictation._clock = iter([0.0, 10.0]).__next__
+        press(voice)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.dictation.recording)
+        release(voice)
+        opened.shell.controller.new_chat()
+        voice.composer.set_text("Another draft")
+        hold.release()
+        qtbot.waitUntil(phase(voice, VoicePhase.IDLE))
+        assert voice.composer.text() == "Another draft"
+        opened.shell.controller.open(first)
+        assert voice.composer.text() == "Written: For the first."
+
+
+def test_esc_in_another_conversation_takes_out_the_spoken_words_alone(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    microphone = spoken(40)
+    with talking(qapp, tmp_path, microphone, Ear("One.", "Two.", "Three.", "Four.")) as (opened, voice, _):
+        opened.shell.controller.send("Begin")
+        qtbot.waitUntil(lambda: opened.idle(1))
+        first = opened.shell.controller.state.conversation_id
+        assert first is not None
+        voice.composer.set_text("Kept")
+        press(voice)
+        qtbot.waitUntil(lambda: voice.composer.text().startswith("Kept One."))
+        opened.shell.controller.new_chat()
+        voice.composer.set_text("Another draft")
+        QTest.keyClick(opened.shell.window, Qt.Key.Key_Escape)
+        release(voice)
+        assert voice.composer.text() == "Another draft"
+        opened.shell.controller.open(first)
+        assert voice.composer.text() == "Kept"
+
+
+def test_a_spoken_piece_goes_and_what_is_typed_around_it_stays(qtbot: QtBot) -> None:
+    edit = QPlainTextEdit("Hello world")
+    qtbot.addWidget(edit)
+    cursor = edit.textCursor()
+    cursor.setPosition(6)
+    edit.setTextCursor(cursor)
+    draft = SpokenDraft(edit)
+    draft.add("brave")
+    draft.add("new")
+    assert edit.toPlainText() == "Hello brave new world"
+    edit.insertPlainText(",")  # typed where the words ended
+    draft.remove()
+    assert edit.toPlainText() == "Hello ,world"
+    draft = SpokenDraft(edit)
+    draft.add("你好")
+    edit.textCursor().deletePreviousChar()
+    draft.add("世界")
+    draft.remove()
+    assert edit.toPlainText() == "Hello ,你world"
 
 
 def test_ctrl_space_is_held_too(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ class Dictation(QObject):
         """The end, once nothing is outstanding: what it came to, in one sentence if it needs one."""
         if self._recorder is not None or self._scribe.waits_for(self):
             return
-        said = bool(self._draft and self._draft.text)
+        said = bool(self._draft and self._draft.any_text)
         told = self._note
         if not said and self._error is None and told is None:
             told = msg("Nothing was heard.")
