@@ -157,10 +157,10 @@ class Senses(Panel):
         self._paint(self.look.theme, recording=recording)
         if state.offers_model:
             self.told.emit(tr("Speech is not set up on this machine; please write."))
-        elif state.error is not None:
-            self.told.emit(f"{state.error.cause} {state.error.next_step}")
-        elif state.told is not None:
-            self.told.emit(str(state.told))
+        elif state.problems:
+            self.told.emit(state.problems[-1].line())
+        elif state.told:
+            self.told.emit(str(state.told[-1]))
         elif recording:
             self.told.emit(tr("Listening, {seconds} s", seconds=int(state.seconds)))
         elif state.phase is VoicePhase.WRITING:

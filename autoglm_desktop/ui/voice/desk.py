@@ -55,7 +55,8 @@ class VoiceDesk(QObject):
         self._reader: ReadAloud | None = None
         self._key = HeldKey(self._let_go, self)
         self._to_send = False
-        self._files: list[Path] = []
+        self._files: list[tuple[Path, SpokenDraft]] = []
+        """Those that wait for the speech model to be fetched."""
         self._bridge = Bridge(self._handle, parent=self)
         self._connect()
         self._unsubscribe = controller.assistant.subscribe(self._hear)
@@ -123,29 +124,26 @@ class VoiceDesk(QObject):
         self._silence()
         return self.dictation.discard()
 
-    def handle_audio_file(self, path: Path) -> None:
-        """Write a sound file into the composer."""
-        if self._may_write_down(path):
-            self.dictation.write_down_file(path)
-
     def handle_audio_files(self, paths: object) -> None:
-        """Several, one after the other."""
-        if isinstance(paths, (tuple, list)):
-            for path in paths:
-                self.handle_audio_file(path)
+        """Write sound files into the draft that is open now, one after the other."""
+        if not isinstance(paths, (tuple, list)):
+            return
+        files = [(path, SpokenDraft(self.composer.edit)) for path in paths]
+        if self._may_write_down():
+            self.dictation.write_down_files(files)
+        else:
+            self._files += files
 
     # What happens
 
     def _let_go(self) -> None:
         self.release()
 
-    def _may_write_down(self, path: Path | None = None) -> bool:
-        """Whether the speech model is here; else it is offered, and `path` is kept for when it is."""
+    def _may_write_down(self) -> bool:
+        """Whether the speech model is here; else it is offered."""
         try:
             self._library.ref(SPEECH_MODEL_ID)
         except AppError:
-            if path is not None:
-                self._files.append(path)
             self.dictation.tell(offers_model=True)
             return False
         return True
@@ -158,8 +156,8 @@ class VoiceDesk(QObject):
     def _model_ready(self) -> None:
         self.dictation.tell(msg("Ready: hold the microphone button and speak."))
         files, self._files = self._files, []
-        for path in files:
-            self.dictation.write_down_file(path)
+        if files:
+            self.dictation.write_down_files(files)
 
     def _listen(self) -> None:
         if self._may_write_down():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from autoglm_desktop.core.errors import ErrorReport
+from autoglm_desktop.core.events import Phase
 from autoglm_desktop.core.i18n import Text
 
 from .dictation import no_folder
@@ -73,11 +74,11 @@ class HandsFree(QObject):
 
     def tell(self, text: Text | None) -> None:
         """Say something in place."""
-        self._show(replace(self.state, told=text))
+        self._show(replace(self.state, told=() if text is None else (text,)))
 
     # What the scribe tells
 
-    def loading(self) -> None:
+    def working(self, phase: Phase) -> None:
         """Nothing to show: listening goes on meanwhile."""
 
     def heard(self, text: str) -> None:
