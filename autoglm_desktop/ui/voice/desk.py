@@ -51,10 +51,9 @@ class VoiceDesk(QObject):
         self.composer, self.strip = controller.window.composer, controller.window.voice
         self.scribe = Scribe(controller.assistant, self)
         self.dictation = Dictation(self.composer.edit, self.scribe, self.microphone, parent=self)
-        self.hands_free = HandsFree(self.scribe, self.microphone, parent=self)
+        self.hands_free = HandsFree(self.composer.edit, self.scribe, self.microphone, parent=self)
         self._reader: ReadAloud | None = None
         self._key = HeldKey(self._let_go, self)
-        self._to_send = False
         self._files: list[tuple[Path, SpokenDraft]] = []
         """Those that wait for the speech model to be fetched."""
         self._bridge = Bridge(self._handle, parent=self)
@@ -172,15 +171,9 @@ class VoiceDesk(QObject):
         self._silence()
         self.controller.stop()
 
-    def _said(self, text: str) -> None:
-        SpokenDraft(self.composer.edit).add(text)
-        self._to_send = True
-        self._send()
-
     def _send(self) -> None:
-        """Send what was said, as soon as the answer before has stopped."""
-        if self._to_send and not self.composer.busy:
-            self._to_send = False
+        """Send what was said, once nobody speaks, all is written down and the answer before has stopped."""
+        if self.hands_free.resting and not self.composer.busy and self.hands_free.take_unsent():
             self.composer.submit()
 
     def _hands_free_ended(self, error: ErrorReport) -> None:
@@ -275,7 +268,7 @@ class VoiceDesk(QObject):
         self.dictation.changed.connect(self._show)
         self.hands_free.changed.connect(self._show)
         self.hands_free.began.connect(self._barge_in)
-        self.hands_free.said.connect(self._said)
+        self.hands_free.rested.connect(self._send)
         self.hands_free.ended.connect(self._hands_free_ended)
         controller.settings_changed.connect(self._apply)
         controller.images.sounds_offered.connect(self.handle_audio_files)

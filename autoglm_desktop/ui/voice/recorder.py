@@ -43,6 +43,11 @@ class Began:
     """Somebody began to speak."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nobody speaks any more. Long speech comes in several parts before it."""
+
+
 class Recorder(QObject):
     """One recording on one thread. Exactly one of `done` (with a `Recording`) and `failed` follows."""
 
@@ -121,6 +126,8 @@ class Recorder(QObject):
                     report(Began())
                 else:
                     self._write(found.samples, report)
+                    if not found.cut:
+                        report(Ended())
 
         return take, lambda: None
 
