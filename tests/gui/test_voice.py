@@ -19,7 +19,7 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import SpeechSegment, TranscribeRequest, Transcript
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, SPEECH_MODEL_ID, Settings
 from autoglm_desktop.devices.audio import Samples
-from autoglm_desktop.devices.microphone import SyntheticMicrophone
+from autoglm_desktop.devices.microphone import BlockSink, Recording, SyntheticMicrophone
 from autoglm_desktop.devices.speaker import SyntheticSpeaker
 from autoglm_desktop.engine.script import Hold, Reply, Script, Senses
 from autoglm_desktop.ui.voice.desk import VoiceDesk
@@ -412,6 +412,50 @@ def test_a_tap_leaves_alone_what_is_still_being_written_down(qtbot: QtBot, qapp:
         hold.release()
         qtbot.waitUntil(phase(voice, VoicePhase.IDLE))
         assert voice.composer.text() == "Said before. One. Two."
+
+
+class SlowToClose(SyntheticMicrophone):
+    """Ends a recording only when the test says so, as a device that hangs while it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(noise(1), pace=at_once)
+        self.may_end, self.ended = threading.Event(), threading.Event()
+        self.open_now = self.most_open = 0
+
+    def record(self, device: str | None, sink: BlockSink, stopped: threading.Event) -> Recording:
+        self.open_now += 1
+        self.most_open = max(self.most_open, self.open_now)
+        made = super().record(device, sink, stopped)
+        self.may_end.wait()
+        self.open_now -= 1
+        self.ended.set()
+        return made
+
+
+def test_the_window_does_not_wait_for_a_device_that_is_slow_to_close(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    """It would stand still for ever here, in the first `discard`."""
+    microphone = SlowToClose()
+    with talking(qapp, tmp_path, microphone, Ear("Never.", "Second.")) as (_, voice, _speaker):
+        voice.dictation._clock = iter([0.0, 10.0, 20.0]).__next__
+        press(voice)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.dictation.recording)
+        assert voice.dictation.discard()
+        assert not voice.dictation.recording
+        release(voice)
+        voice._switch_hands_free(on=True)
+        qtbot.waitUntil(lambda: voice.hands_free.on)
+        voice._switch_hands_free(on=False)
+        qtbot.waitUntil(lambda: not voice.hands_free.on)
+        press(voice)
+        assert phase(voice, VoicePhase.OPENING)()
+        assert not microphone.ended.is_set()
+        microphone.may_end.set()
+        qtbot.waitUntil(phase(voice, VoicePhase.RECORDING))
+        assert microphone.ended.is_set()
+        assert microphone.most_open == 1
+        assert not any(voice.scribe.folder.iterdir())
 
 
 # Answers read aloud

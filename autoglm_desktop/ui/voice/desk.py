@@ -20,6 +20,7 @@ from autoglm_desktop.ui.controller import Controller
 from .dictation import Dictation
 from .draft import SpokenDraft
 from .hands_free import HandsFree
+from .recorder import Recorders
 from .scribe import Scribe
 from .state import VoicePhase, VoiceState
 from .talk_key import HeldKey
@@ -50,8 +51,9 @@ class VoiceDesk(QObject):
         self._settings = controller.assistant.settings
         self.composer, self.strip = controller.window.composer, controller.window.voice
         self.scribe = Scribe(controller.assistant, self)
-        self.dictation = Dictation(self.composer.edit, self.scribe, self.microphone, parent=self)
-        self.hands_free = HandsFree(self.composer.edit, self.scribe, self.microphone, parent=self)
+        self.recorders = Recorders(self.microphone, self)
+        self.dictation = Dictation(self.composer.edit, self.scribe, self.recorders, parent=self)
+        self.hands_free = HandsFree(self.composer.edit, self.scribe, self.recorders, parent=self)
         self._reader: ReadAloud | None = None
         self._key = HeldKey(self._let_go, self)
         self._files: list[tuple[Path, SpokenDraft]] = []
@@ -72,8 +74,7 @@ class VoiceDesk(QObject):
         self._unsubscribe()
         self._bridge.close()
         self.strip.close_job()
-        self.dictation.close()
-        self.hands_free.stop()
+        self.recorders.join()
         self.scribe.close()
         self._silence()
 

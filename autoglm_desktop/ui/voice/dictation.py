@@ -17,13 +17,13 @@ from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.limits import MAX_RECORDINGS_AT_ONCE
 
 from .draft import SpokenDraft
-from .recorder import Heard, Part, Recorder
+from .recorder import Heard, Part, Recorder, Recorders
 from .scribe import Scribe
 from .state import RECORDS, Problem, VoicePhase, VoiceState
 from .take import Take
 
 if TYPE_CHECKING:
-    from autoglm_desktop.devices.microphone import Microphone, Recording
+    from autoglm_desktop.devices.microphone import Recording
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,13 @@ class Dictation(QObject):
         self,
         edit: QPlainTextEdit,
         scribe: Scribe,
-        microphone: Callable[[], Microphone],
+        recorders: Recorders,
         *,
         clock: Callable[[], float] = time.monotonic,
         parent: QObject | None = None,
     ) -> None:
-        """`microphone` is asked for when it is first needed."""
         super().__init__(parent)
-        self._edit, self._scribe, self._microphone, self._clock = edit, scribe, microphone, clock
+        self._edit, self._scribe, self._recorders, self._clock = edit, scribe, recorders, clock
         self.state = VoiceState()
         self._recorder: Recorder | None = None
         self._live: Take | None = None
@@ -81,7 +80,7 @@ class Dictation(QObject):
         self._pressed_s = self._clock()
         self._live = Take(SpokenDraft(self._edit), self._go_on)
         self._phase, self._level, self._seconds = VoicePhase.OPENING, 0.0, 0.0
-        self._recorder = Recorder(self._microphone(), device, folder, finds_speech=False, parent=self)
+        self._recorder = self._recorders.begin(device, folder, finds_speech=False)
         self._recorder.told.connect(self._take_in)
         self._recorder.done.connect(self._recorded)
         self._recorder.failed.connect(self._failed)
@@ -142,12 +141,6 @@ class Dictation(QObject):
         self._offers_model = self._offers_model or offers_model
         self._show()
 
-    def close(self) -> None:
-        """End everything and wait for the thread."""
-        if self._recorder is not None:
-            self._recorder.close()
-            self._recorder = None
-
     # What the recorder tells
 
     def _take_in(self, told: object) -> None:
@@ -178,8 +171,7 @@ class Dictation(QObject):
     def _end_recorder(self) -> None:
         self._phase, self._level = VoicePhase.IDLE, 0.0
         if self._recorder is not None:
-            self._recorder.close()
-            self._recorder.deleteLater()
+            self._recorder.let_go()
             self._recorder = None
 
     def _drop_recording(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,13 @@ from autoglm_desktop.core.i18n import Text
 
 from .dictation import no_folder
 from .draft import SpokenDraft
-from .recorder import Began, Ended, Heard, Part, Recorder
+from .recorder import Began, Ended, Heard, Part, Recorder, Recorders
 from .scribe import Scribe
 from .state import VoicePhase, VoiceState
 from .take import Take
 
 if TYPE_CHECKING:
-    from autoglm_desktop.devices.microphone import Microphone, Recording
+    from autoglm_desktop.devices.microphone import Recording
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +41,12 @@ class HandsFree(QObject):
         self,
         edit: QPlainTextEdit,
         scribe: Scribe,
-        microphone: Callable[[], Microphone],
+        recorders: Recorders,
         *,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._edit, self._scribe, self._microphone = edit, scribe, microphone
+        self._edit, self._scribe, self._recorders = edit, scribe, recorders
         self._recorder: Recorder | None = None
         self._take: Take | None = None
         """What is being said, or was said last."""
@@ -85,7 +84,7 @@ class HandsFree(QObject):
         except OSError as error:
             self.ended.emit(no_folder(error))
             return
-        self._recorder = Recorder(self._microphone(), device, folder, finds_speech=True, parent=self)
+        self._recorder = self._recorders.begin(device, folder, finds_speech=True)
         self._recorder.told.connect(self._take_in)
         self._recorder.done.connect(self._done)
         self._recorder.failed.connect(self._failed)
@@ -94,8 +93,7 @@ class HandsFree(QObject):
     def stop(self) -> None:
         """Listen no more; what is not written down yet is forgotten, what is written stays unsent."""
         if self._recorder is not None:
-            self._recorder.close()
-            self._recorder.deleteLater()
+            self._recorder.let_go()
             self._recorder = None
         for take in self._unsent:
             self._scribe.cancel(take)
