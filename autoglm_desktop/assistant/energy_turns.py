@@ -76,11 +76,15 @@ class TurnMeter:
         return None if work is None or work == Work(work.tier) else self._priced(work)
 
     def perceive(self, event: PerceptionEvent) -> Work | None:
-        """As `take`, for an image that is read for this turn."""
+        """As `take`, for an image that is read or speech that is written down for this turn."""
         if self._mark is None and not (isinstance(event, PhaseChanged) and event.phase is Phase.QUEUED):
             self._mark = self._counters.mark()
         work = perceived(event, self._tracker.tier)
         return None if work is None else self._priced(work)
+
+    def answers(self, tier: Tier, cap: int | None) -> None:
+        """What was heard until now is the question: its answer begins, in this tier."""
+        self._tracker, self._cap = WorkTracker(tier), cap
 
     def _priced(self, work: Work) -> Work:
         cost = price(self._profile, self._costs, work, screen=self._screen)
