@@ -34,6 +34,7 @@ from .completions import CompletionService
 from .context import messages_for
 from .energy import EnergyService
 from .energy_desk import News
+from .energy_turns import TurnMeter
 from .events import (
     ConversationChanged,
     ConversationDeleted,
@@ -66,6 +67,8 @@ class _Ask:
     drop_oldest: bool = False
     sampling: Sampling | None = None
     max_tokens: int | None = None
+    meter: TurnMeter | None = None
+    """Of what was done for it before."""
 
 
 class Assistant(Senses):
@@ -218,16 +221,19 @@ class Assistant(Senses):
         drop_oldest: bool = False,
         sampling: Sampling | None = None,
         max_tokens: int | None = None,
+        meter: TurnMeter | None = None,
     ) -> Node:
         """Put the prompt below the shown branch, on the disk, and begin its answer; returns the answer (STREAMING).
 
         `images` come from `take_in_image`; with some, the text may be empty. A model that does not see is told what
         was read in them: the answer's phase is READING_IMAGE until that is done.
 
+        `meter`: that of a recording which is the question, see `transcribe`.
+
         `drop_oldest`: should the context be full, leave out the oldest turns (the node tells how many messages).
         Raises AppError MODEL_MISSING or MODEL_UNKNOWN besides those above; nothing is stored then.
         """
-        ask = _Ask(think, drop_oldest, sampling, max_tokens)
+        ask = _Ask(think, drop_oldest, sampling, max_tokens, meter)
         with self._runner.reserve(conversation_id):
             conversation = self.conversation(conversation_id)
             return self._prompt(conversation, conversation.leaf_id, self._parts(text, images), ask)
@@ -377,7 +383,7 @@ class Assistant(Senses):
         shown = path[-len(added) :]
         self._announcer.tell(*map(NodeAdded, shown), ConversationChanged(store.conversation(conversation.id)))
         request, unread = self._in_words(request, path[:-1])
-        self._run(store, shown[-1], request, decision, unread, drop_oldest=ask.drop_oldest)
+        self._run(store, shown[-1], request, decision, unread, ask=ask)
         return shown[-1]
 
     def _run(
@@ -388,16 +394,18 @@ class Assistant(Senses):
         decision: Decision,
         unread: tuple[NodeImage, ...],
         *,
-        drop_oldest: bool,
+        ask: _Ask,
     ) -> None:
         """Have the answer made, or take it from the cache where the governor asks for that."""
         cap = decision.max_new_tokens
-        reuse = decision.reuse_cached_answers and not unread
+        reuse = decision.reuse_cached_answers and not (unread or ask.meter)
         cached = self._runner.cache.find(request, answer.conversation_id) if reuse else None
         if cached is not None:
             self._runner.reuse(store, answer, cached, cap=cap)
         else:
-            self._runner.start(store, answer, request, cap=cap, drop_oldest=drop_oldest, unread=unread)
+            self._runner.start(
+                store, answer, request, cap=cap, drop_oldest=ask.drop_oldest, unread=unread, meter=ask.meter
+            )
 
     def _governed(self, news: News) -> None:
         """The governor decided differently; called from any thread."""

@@ -95,10 +95,14 @@ class TurnMeter:
         return None if work is None or work == Work(work.tier) else work
 
     def perceive(self, event: PerceptionEvent) -> Work | None:
-        """As `take`, for an image that is read for this turn."""
+        """As `take`, for an image that is read or speech that is written down for this turn."""
         if self._mark is None and not (isinstance(event, PhaseChanged) and event.phase is Phase.QUEUED):
             self._mark = self._counters.mark()
         return perceived(event, self._tracker.tier)
+
+    def answers(self, tier: Tier, cap: int | None) -> None:
+        """What was heard until now is the question: its answer begins, in this tier."""
+        self._tracker, self._cap = WorkTracker(tier), cap
 
     def count(self, work: Work, *, done: bool) -> None:
         """Charge work that the phone took; what it did not take, because it was off, is told and costs nothing."""

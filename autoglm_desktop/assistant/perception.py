@@ -106,11 +106,16 @@ class Perception:
         self._line.perceive(LookRequest(job, str(path)), take)
         return job
 
-    def transcribe(self, request: TranscribeRequest, on_event: Callable[[PerceptionEvent], None]) -> None:
-        """Write down a recording; `on_event` gets every event."""
+    def transcribe(
+        self,
+        request: TranscribeRequest,
+        on_event: Callable[[PerceptionEvent], None],
+        meter: TurnMeter | None = None,
+    ) -> None:
+        """Write down a recording; `on_event` gets every event. `meter`: the answer that it is charged to."""
 
         def take(event: PerceptionEvent) -> None:
-            self._energy.perceived(event)
+            self._energy.perceived(event, meter)
             if isinstance(event, Transcribed | Failed):
                 self._rest(Modality.SPEECH)
             on_event(event)

@@ -116,15 +116,19 @@ class Runner:
         cap: int | None,
         drop_oldest: bool,
         unread: Sequence[NodeImage] = (),
+        meter: TurnMeter | None = None,
     ) -> None:
         """Ask the engine for `node`, whose conversation is reserved. Returns at once, whatever the engine does.
 
         `cap` is the governor's bound of new tokens, if any. Images that are `unread` are read first, one after the
-        other, and all images of the request put into words then.
+        other, and all images of the request put into words then. `meter` ran already for a spoken question.
         """
         attempts = _FITTING_ATTEMPTS if drop_oldest else 0
         request = capped(asked, cap)
-        meter = self._energy.begin(request.tier, cap=cap)
+        if meter is None:
+            meter = self._energy.begin(request.tier, cap=cap)
+        else:
+            meter.answers(request.tier, cap)
         turn = _Turn(store, TurnState(node), asked, request, meter, attempts, saved_at_s=self._clock())
         with self._lock:
             self._running[node.conversation_id] = turn

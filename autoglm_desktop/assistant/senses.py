@@ -21,6 +21,7 @@ from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.settings import SPEECH_MODEL_ID
 
 from .announcer import Announcer
+from .energy_turns import TurnMeter
 from .events import ImageReadingChanged
 from .image_intake import take_in
 from .image_text import described
@@ -93,9 +94,16 @@ class Senses:
         return self._perception.look(part, told)
 
     def transcribe(
-        self, path: Path, *, language: str | None = None, on_event: Callable[[PerceptionEvent], None]
+        self,
+        path: Path,
+        *,
+        language: str | None = None,
+        on_event: Callable[[PerceptionEvent], None],
+        meter: TurnMeter | None = None,
     ) -> str:
         """Write down a recording. `on_event` is called on the engine's thread, at last with `Transcribed` or `Failed`.
+
+        `meter` is that of the answer it is a question for, from `energy.begin`; it goes to `send` then.
 
         Chinese comes in simplified characters where the interface is Chinese. Returns the id for `cancel_job`. Raises
         AppError MODEL_MISSING while the speech model is not installed, BAD_INPUT for what cannot be a recording.
@@ -104,7 +112,7 @@ class Senses:
         folder = self._library.ref(SPEECH_MODEL_ID).folder
         job_id = uuid.uuid4().hex
         request = TranscribeRequest(job_id, str(path), folder, language, simplified=current_language().startswith("zh"))
-        self._perception.transcribe(request, on_event)
+        self._perception.transcribe(request, on_event, meter)
         return job_id
 
     def cancel_job(self, job_id: str) -> None:

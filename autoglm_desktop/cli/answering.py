@@ -121,8 +121,9 @@ def result_of(node: Node) -> dict[str, object]:
 
 
 def energy_of(energy: TurnEnergy | None) -> dict[str, object]:
-    """What the answer cost. `joules` are this computer's where a counter or an estimate tells, else the phone's.
+    """What an answer, a look or a transcription cost.
 
+    `joules` are this computer's where a counter or an estimate tells, else the phone's.
     `label` says which: measured and estimated are of this computer, simulated is the phone.
     """
     if energy is None:
@@ -149,7 +150,7 @@ def cost_line(node: Node) -> str:
         return tr("From the cache: nothing was computed.")
     if node.usage is None:
         return ""
-    return "\n".join(filter(None, (_who(node.usage), _cost_line(node.usage, _energy_words(node.energy)))))
+    return "\n".join(filter(None, (_who(node.usage), _cost_line(node.usage, energy_words(node.energy)))))
 
 
 def _who(usage: Usage) -> str:
@@ -162,7 +163,7 @@ def _who(usage: Usage) -> str:
     return tr("Answered on this machine: {reason}", reason=str(by.reason))
 
 
-def _energy_words(energy: TurnEnergy | None) -> str:
+def energy_words(energy: TurnEnergy | None) -> str:
     if energy is None:
         return tr("energy: unknown")
     phone = tr("{joules:.2f} J simulated ({phone})", joules=energy.phone.value or 0.0, phone=energy.phone_id)

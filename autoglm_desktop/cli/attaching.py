@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from autoglm_desktop.assistant.assistant import Assistant
+from autoglm_desktop.assistant.energy_turns import TurnMeter
 from autoglm_desktop.assistant.senses import checked_images
 from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import AppError, ErrorCode
@@ -23,13 +24,13 @@ def take_in_images(assistant: Assistant, paths: Sequence[Path]) -> tuple[ImagePa
     return checked_images([assistant.take_in_image(path) for path in paths])
 
 
-def heard(assistant: Assistant, path: Path, view: View) -> Transcript:
-    """What is said in a recording; the view shows what happens meanwhile.
+def heard(assistant: Assistant, path: Path, view: View, meter: TurnMeter) -> Transcript:
+    """What is said in a recording; the view shows what happens meanwhile, `meter` is charged.
 
     Raises AppError MODEL_MISSING, BAD_INPUT (also for a recording without speech), or what the engine says.
     """
     events: SimpleQueue[PerceptionEvent] = SimpleQueue()
-    job_id = assistant.transcribe(path, on_event=events.put)
+    job_id = assistant.transcribe(path, on_event=events.put, meter=meter)
     try:
         transcript = _last(events, view)
     except KeyboardInterrupt:

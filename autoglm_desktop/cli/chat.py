@@ -85,12 +85,15 @@ class _Once:
 
 def _once(assistant: Assistant, conversation: Conversation, text: str, how: _Once) -> None:
     view = QuietView() if how.as_json else StreamView()
-    transcript = heard(assistant, how.audio, view) if how.audio is not None else None
+    meter = assistant.energy.begin(assistant.energy.decision.tier) if how.audio is not None else None
+    transcript = heard(assistant, how.audio, view, meter) if how.audio is not None and meter is not None else None
     text = with_transcript(text, transcript)
     if transcript is not None and not how.as_json:
         print(tr("Heard: {text}", text=transcript.text.strip()), file=sys.stderr)
     answer = ask(
-        assistant, lambda: assistant.send(conversation.id, text, images=how.images, sampling=how.sampling), view
+        assistant,
+        lambda: assistant.send(conversation.id, text, images=how.images, sampling=how.sampling, meter=meter),
+        view,
     )
     raise_failure(answer)
     if how.as_json:

@@ -15,6 +15,7 @@ from autoglm_desktop.assistant.image_intake import take_in
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.perception import ImageRead, ImageReading, LookRequest
 
+from .answering import energy_of, energy_words
 from .context import begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption
 from .output import print_json, print_text
@@ -36,12 +37,13 @@ def look(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "image"
         path.write_bytes(taken.data)
-        read = perceive(context, LookRequest(uuid.uuid4().hex, str(path)))
+        read, energy = perceive(context, LookRequest(uuid.uuid4().hex, str(path)))
     assert isinstance(read, ImageRead), "that is how a look ends"
     if as_json:
-        print_json({**_rounded(read.reading), "load_s": round(read.load_s, 3)})
+        print_json({**_rounded(read.reading), "load_s": round(read.load_s, 3), "energy": energy_of(energy)})
     else:
         _show(read.reading)
+        print(energy_words(energy), file=sys.stderr)
 
 
 def _rounded(reading: ImageReading) -> dict[str, object]:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from autoglm_desktop.assistant.energy import EnergyService
+from autoglm_desktop.core.energy import TurnEnergy
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.events import Failed, PerceptionEvent, Phase, PhaseChanged
 from autoglm_desktop.core.i18n import tr
@@ -18,17 +20,23 @@ def perceive(
     context: Context,
     request: LookRequest | TranscribeRequest,
     on_event: Callable[[PerceptionEvent], None] = lambda _event: None,
-) -> ImageRead | Transcribed:
-    """The last event, from an engine of its own. Raises AppError; Ctrl-C ends the engine and comes out as it is."""
+) -> tuple[ImageRead | Transcribed, TurnEnergy | None]:
+    """The last event, from an engine of its own, and what it cost, on a simulated phone of its own.
+
+    Raises AppError; Ctrl-C ends the engine and comes out as it is.
+    """
     engine = context.engine()
+    energy = EnergyService(settings=context.settings, own_phones=context.paths.phones)
+    meter = energy.begin(energy.decision.tier)
     events: SimpleQueue[PerceptionEvent] = SimpleQueue()
     try:
         engine.perceive(request, events.put)
         while True:
             event = events.get()
+            energy.perceived(event, meter)
             match event:
                 case ImageRead() | Transcribed():
-                    return event
+                    return event, energy.end(meter)
                 case Failed(error=error):
                     raise AppError(error.code, error.cause, error.next_step, details=error.details)
                 case PhaseChanged(phase=Phase.LOADING, fraction=0.0) if sys.stderr.isatty():

@@ -15,6 +15,7 @@ from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.perception import SpeechHeard, Transcribed, TranscribeRequest, Transcript
 from autoglm_desktop.core.settings import SPEECH_MODEL_ID
 
+from .answering import energy_of, energy_words
 from .context import begin
 from .options import DataDirOption, JsonOption, LanguageOption, LogLevelOption
 from .output import print_json, print_text
@@ -38,12 +39,13 @@ def transcribe(
     context = begin(typer_context, data_dir, log_level, language)
     folder = context.library().ref(SPEECH_MODEL_ID).folder
     request = TranscribeRequest(uuid.uuid4().hex, str(file.absolute()), folder, spoken)
-    heard = perceive(context, request, (lambda _event: None) if as_json else _print_segment)
+    heard, energy = perceive(context, request, (lambda _event: None) if as_json else _print_segment)
     assert isinstance(heard, Transcribed), "that is how a transcription ends"
     if as_json:
-        print_json({**_rounded(heard.transcript), "load_s": round(heard.load_s, 3)})
+        print_json({**_rounded(heard.transcript), "load_s": round(heard.load_s, 3), "energy": energy_of(energy)})
     else:
         _summarise(heard.transcript)
+        print(energy_words(energy), file=sys.stderr)
 
 
 def _print_segment(event: PerceptionEvent) -> None:

@@ -12,3 +12,5 @@ MAX_AUDIO_S = 2 * 3600.0
 """Length of a recording in seconds."""
 MAX_AUDIO_FILE_BYTES = 2 << 30
 """More than two hours of uncompressed stereo at 96 kHz and 16 bit take; what is larger is not even opened."""
+MAX_RECORDINGS_AT_ONCE = 20
+"""Sound files that are written down in the window one after the other."""

@@ -16,6 +16,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 
 from .audio import RATE_HZ, Samples, level_of
+from .resample import Resampler
 from .ring import RingBuffer
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ LOST_S = 2.0
 """A microphone that delivers nothing for so long is gone."""
 FIRST_S = 6.0
 """How long a device may take to wake up: virtual ones and Bluetooth take seconds until their first sample."""
+_WRONG_FORM = (-9997, -9998)
+"""PortAudio's codes for a rate and for a number of channels that a device does not run with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +94,49 @@ class SoundDeviceMicrophone:
 
     def record(self, device: str | None, sink: BlockSink, stopped: threading.Event) -> Recording:
         sd = _portaudio()
-        ring = RingBuffer(round(RING_S * RATE_HZ))
-        overflows = 0
-
-        def callback(data: Any, _frames: int, _time: Any, status: Any) -> None:
-            nonlocal overflows
-            ring.write(np.frombuffer(data, np.int16))
-            if status.input_overflow:
-                overflows += 1
-
         tally = _Tally(sink)
-        with _stream(sd, device, callback) as stream:
-            lost = _drain(ring, tally, lambda: bool(stream.active), stopped)
-        tally.take(ring.read())
-        return Recording(tally.count, ring.dropped, overflows, not tally.any_sound and tally.count > 0, lost)
+        with _stream(sd, device) as (stream, capture):
+            lost = _drain(capture, tally, lambda: bool(stream.active), stopped)
+        tally.take(capture.read())
+        tally.take(capture.rest())
+        silent = not tally.any_sound and tally.count > 0
+        return Recording(tally.count, capture.dropped, capture.overflows, silent, lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a device runs."""
+
+    rate_hz: int = RATE_HZ
+    channels: int = 1
+
+
+class _Capture:
+    """What a stream delivers: written by its callback, read as samples at 16 kHz on the thread that records."""
+
+    def __init__(self, form: _Form) -> None:
+        self._form = form
+        self._ring = RingBuffer(round(RING_S * form.rate_hz) * form.channels)
+        self._resampler: Resampler | None = None if form == _Form() else Resampler(form.rate_hz, form.channels)
+        self.overflows = 0
+
+    def callback(self, data: Any, _frames: int, _time: Any, status: Any) -> None:
+        self._ring.write(np.frombuffer(data, np.int16))
+        if status.input_overflow:
+            self.overflows += 1
+
+    @property
+    def dropped(self) -> int:
+        return self._ring.dropped * RATE_HZ // (self._form.rate_hz * self._form.channels)
+
+    def read(self) -> Samples:
+        """Everything that is new."""
+        samples = self._ring.read()
+        return samples if self._resampler is None else self._resampler.feed(samples)
+
+    def rest(self) -> Samples:
+        """What is left when the stream is over."""
+        return np.zeros(0, np.int16) if self._resampler is None else self._resampler.finish()
 
 
 class SyntheticMicrophone:
@@ -177,12 +209,12 @@ def _real_time(seconds: float, stopped: threading.Event) -> None:
 
 
 def _drain(
-    ring: RingBuffer, tally: _Tally, is_active: Callable[[], bool], stopped: threading.Event
+    capture: _Capture, tally: _Tally, is_active: Callable[[], bool], stopped: threading.Event
 ) -> ErrorReport | None:
     """Hand on what the callback wrote until someone stops it; why it ended otherwise."""
     heard_s = time.monotonic() + FIRST_S - LOST_S
     while not stopped.wait(BLOCK_S):
-        samples = ring.read()
+        samples = capture.read()
         tally.take(samples)
         if samples.size:
             heard_s = time.monotonic()
@@ -192,11 +224,11 @@ def _drain(
 
 
 @contextmanager
-def _stream(sd: Any, device: str | None, callback: Callable[..., None]) -> Iterator[Any]:
+def _stream(sd: Any, device: str | None) -> Iterator[tuple[Any, _Capture]]:
     """A running stream. An error at its end costs nothing: all that it delivered is in the ring."""
-    stream = _opened(sd, device, callback)
+    stream, capture = _opened(sd, device)
     try:
-        yield stream
+        yield stream, capture
     finally:
         for end in (stream.stop, stream.close):
             try:
@@ -205,24 +237,56 @@ def _stream(sd: Any, device: str | None, callback: Callable[..., None]) -> Itera
                 log.warning("the microphone did not close well: %s", error)
 
 
-def _opened(sd: Any, device: str | None, callback: Callable[..., None]) -> Any:
+def _opened(sd: Any, device: str | None) -> tuple[Any, _Capture]:
     """Devices that were plugged in since the library started are seen at the second try."""
     for again in (True, False):
-        stream = None
         try:
-            stream = sd.RawInputStream(
-                RATE_HZ, device=_number(sd, device), channels=1, dtype="int16", latency="high", callback=callback
-            )
-            stream.start()
+            return _opened_in_some_form(sd, _number(sd, device))
         except (sd.PortAudioError, ValueError) as error:
-            if stream is not None:
-                stream.close()
             if not again:
                 raise _not_opened(sd, device, error) from error
             _look_again(sd)
-        else:
-            return stream
     raise AssertionError  # the loop returns or raises
+
+
+def _opened_in_some_form(sd: Any, number: int | None) -> tuple[Any, _Capture]:
+    """As we want it, else as the device runs by itself: not every sound system converts."""
+    forms = [_Form(), *_own_forms(sd, number)]
+    for form in forms:
+        try:
+            return _running(sd, number, form)
+        except sd.PortAudioError as error:
+            code = error.args[1] if len(error.args) > 1 else 0
+            if code not in _WRONG_FORM or form == forms[-1]:
+                raise
+            log.info("the microphone does not run in %s: %s", form, error)
+    raise AssertionError  # the loop returns or raises
+
+
+def _own_forms(sd: Any, number: int | None) -> list[_Form]:
+    info = sd.query_devices(kind="input") if number is None else sd.query_devices()[number]
+    rate_hz = round(info.get("default_samplerate") or 0)
+    channels = sorted({1, info["max_input_channels"]})
+    return [_Form(rate_hz or RATE_HZ, count) for count in channels]
+
+
+def _running(sd: Any, number: int | None, form: _Form) -> tuple[Any, _Capture]:
+    capture, stream = _Capture(form), None
+    try:
+        stream = sd.RawInputStream(
+            form.rate_hz,
+            device=number,
+            channels=form.channels,
+            dtype="int16",
+            latency="high",
+            callback=capture.callback,
+        )
+        stream.start()
+    except sd.PortAudioError:
+        if stream is not None:
+            stream.close()
+        raise
+    return stream, capture
 
 
 def _portaudio() -> Any:

@@ -23,6 +23,7 @@ from .audio import RATE_HZ, Samples, as_floats
 FRAME = 512
 """Samples that the network looks at in one step, 32 ms."""
 _CONTEXT = 64
+_CUT_FRAMES = 3
 _STATE = (1, 1, 128)
 
 Probability: TypeAlias = Callable[[NDArray[np.float32]], float]
@@ -72,7 +73,10 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was said, with a little of the silence around it. `cut`: it was longer than the limit and goes on."""
+    """What was said, with a little of the silence around it.
+
+    `cut`: it was longer than the limit, and another one follows that belongs to it; the last one may be silence.
+    """
 
     samples: Samples
     cut: bool = False
@@ -122,13 +126,25 @@ class UtteranceFinder:
         if not self._told and self._speech_s >= limits.least_speech_s:
             self._told = True
             found.append(SpeechBegan())
-        long = len(self._frames) * FRAME >= limits.longest_s * RATE_HZ
-        if self._silence_s >= limits.ends_after_s or long:
+        if self._silence_s >= limits.ends_after_s:
             if self._told:
-                found.append(Utterance(np.concatenate(self._frames), cut=long))
+                found.append(Utterance(np.concatenate(self._frames)))
             self._frames, self._open, self._told = [], False, False
             self._speech_s = self._silence_s = 0.0
+        elif len(self._frames) * FRAME >= limits.longest_s * RATE_HZ:
+            at = _quietest(self._frames)
+            if self._told:
+                found.append(Utterance(np.concatenate(self._frames[:at]), cut=True))
+            self._frames = self._frames[at:]
         return found
+
+
+def _quietest(frames: list[Samples]) -> int:
+    """Where to cut: behind the quietest three frames of the last third, so that no word is torn."""
+    powers = [float(np.mean(np.square(frame, dtype=np.float32))) for frame in frames]
+    around = np.convolve(powers, np.ones(_CUT_FRAMES), "valid")
+    first = len(around) * 2 // 3
+    return first + int(np.argmin(around[first:])) + _CUT_FRAMES
 
 
 def model_file() -> Path:

@@ -117,6 +117,39 @@ def test_another_camera_can_be_chosen_and_goes_on_when_the_first_one_goes(qtbot:
     wait_live(qtbot, dialog)
 
 
+def test_the_other_camera_can_be_chosen_when_the_running_one_is_unplugged(qtbot: QtBot, qapp: QApplication) -> None:
+    camera = SyntheticCamera((FRONT, BACK))
+    dialog = opened(qtbot, qapp, camera)
+    wait_live(qtbot, dialog)
+    camera.unplug("front")
+    assert "Front was unplugged" in dialog.preview.words
+    assert dialog.choice.currentIndex() == -1
+    QTest.keyClick(dialog.choice, Qt.Key.Key_Down)
+    assert camera.running == "back"
+    wait_live(qtbot, dialog)
+
+
+def test_the_running_one_of_two_is_used_again_when_it_comes_back(qtbot: QtBot, qapp: QApplication) -> None:
+    camera = SyntheticCamera((FRONT, BACK))
+    dialog = opened(qtbot, qapp, camera)
+    wait_live(qtbot, dialog)
+    camera.unplug("front")
+    camera.plug(FRONT)
+    assert camera.running == "front"
+    wait_live(qtbot, dialog)
+
+
+def test_again_without_the_camera_of_the_photo_asks_for_another(qtbot: QtBot, qapp: QApplication) -> None:
+    camera = SyntheticCamera((FRONT, BACK))
+    dialog = opened(qtbot, qapp, camera)
+    wait_live(qtbot, dialog)
+    dialog.press_shutter()
+    camera.unplug("front")
+    QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
+    assert camera.running is None
+    assert "choose another camera" in dialog.preview.words
+
+
 def test_no_camera_is_said_in_place_and_one_that_comes_is_used(qtbot: QtBot, qapp: QApplication) -> None:
     camera = SyntheticCamera(())
     dialog = opened(qtbot, qapp, camera)

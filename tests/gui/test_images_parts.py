@@ -71,13 +71,12 @@ def test_local_files_come_before_the_preview_that_a_file_manager_adds(tmp_path: 
 
 
 def test_a_draft_takes_in_fails_and_keeps_its_order() -> None:
-    draft = Draft("text").adding((Attachment(1, "a"), Attachment(2, "b"), Attachment(3, "c")), ())
+    draft = Draft().adding((Attachment(1, "a"), Attachment(2, "b"), Attachment(3, "c")), ())
     assert draft.waiting
     draft = draft.taken_in(3, part("c")).failing(2, WHY).taken_in(1, part("a"))
     assert [one.sha256 for one in draft.parts] == ["a", "c"]
     assert draft.notes == (WHY,)
     assert not draft.waiting
-    assert draft.text == "text"
 
 
 def test_the_same_image_twice_is_one_and_a_removed_one_is_not_missed() -> None:

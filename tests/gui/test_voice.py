@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
@@ -18,10 +19,12 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import SpeechSegment, TranscribeRequest, Transcript
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, SPEECH_MODEL_ID, Settings
 from autoglm_desktop.devices.audio import Samples
-from autoglm_desktop.devices.microphone import SyntheticMicrophone
+from autoglm_desktop.devices.microphone import BlockSink, Recording, SyntheticMicrophone
 from autoglm_desktop.devices.speaker import SyntheticSpeaker
 from autoglm_desktop.engine.script import Hold, Reply, Script, Senses
 from autoglm_desktop.ui.voice.desk import VoiceDesk
+from autoglm_desktop.ui.voice.draft import SpokenDraft
+from autoglm_desktop.ui.voice.recorder import Began, Ended, Part, Recorder
 from autoglm_desktop.ui.voice.state import VoicePhase
 from tests.helpers.audio import noise, numbered, read_wav, seconds, silence
 from tests.helpers.windows import DEFAULT_SCRIPT, ENGLISH, Opened, open_window
@@ -121,6 +124,71 @@ def test_the_text_lands_at_the_cursor(qtbot: QtBot, qapp: QApplication, tmp_path
         voice.composer.edit.setTextCursor(cursor)
         held(qtbot, voice, microphone)
         assert voice.composer.text() == "Hello brave new world"
+
+
+def test_the_text_stays_with_its_conversation_when_another_one_is_opened(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    microphone, hold = spoken(), Hold()
+    with talking(qapp, tmp_path, microphone, Ear("For the first."), hold=hold) as (opened, voice, _):
+        opened.shell.controller.send("Begin")
+        qtbot.waitUntil(lambda: opened.idle(1))
+        first = opened.shell.controller.state.conversation_id
+        assert first is not None
+        voice.composer.set_text("Written:")
+        voice.dictation._clock = iter([0.0, 10.0]).__next__
+        press(voice)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.dictation.recording)
+        release(voice)
+        opened.shell.controller.new_chat()
+        voice.composer.set_text("Another draft")
+        hold.release()
+        qtbot.waitUntil(phase(voice, VoicePhase.IDLE))
+        assert voice.composer.text() == "Another draft"
+        opened.shell.controller.open(first)
+        assert voice.composer.text() == "Written: For the first."
+
+
+def test_esc_in_another_conversation_takes_out_the_spoken_words_alone(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    microphone = spoken(40)
+    with talking(qapp, tmp_path, microphone, Ear("One.", "Two.", "Three.", "Four.")) as (opened, voice, _):
+        opened.shell.controller.send("Begin")
+        qtbot.waitUntil(lambda: opened.idle(1))
+        first = opened.shell.controller.state.conversation_id
+        assert first is not None
+        voice.composer.set_text("Kept")
+        press(voice)
+        qtbot.waitUntil(lambda: voice.composer.text().startswith("Kept One."))
+        opened.shell.controller.new_chat()
+        voice.composer.set_text("Another draft")
+        QTest.keyClick(opened.shell.window, Qt.Key.Key_Escape)
+        release(voice)
+        assert voice.composer.text() == "Another draft"
+        opened.shell.controller.open(first)
+        assert voice.composer.text() == "Kept"
+
+
+def test_a_spoken_piece_goes_and_what_is_typed_around_it_stays(qtbot: QtBot) -> None:
+    edit = QPlainTextEdit("Hello world")
+    qtbot.addWidget(edit)
+    cursor = edit.textCursor()
+    cursor.setPosition(6)
+    edit.setTextCursor(cursor)
+    draft = SpokenDraft(edit)
+    draft.add("brave")
+    draft.add("new")
+    assert edit.toPlainText() == "Hello brave new world"
+    edit.insertPlainText(",")  # typed where the words ended
+    draft.remove()
+    assert edit.toPlainText() == "Hello ,world"
+    draft = SpokenDraft(edit)
+    draft.add("你好")
+    edit.textCursor().deletePreviousChar()
+    draft.add("世界")
+    draft.remove()
+    assert edit.toPlainText() == "Hello ,你world"
 
 
 def test_ctrl_space_is_held_too(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -285,9 +353,109 @@ def test_a_bad_sound_file_is_said_in_place_and_the_message_kept(
     (tmp_path / "empty.wav").touch()
     with talking(qapp, tmp_path / "data", spoken()) as (_, voice, _speaker):
         voice.composer.set_text("Kept")
-        voice.handle_audio_file(tmp_path / "empty.wav")
+        voice.handle_audio_files([tmp_path / "empty.wav"])
         qtbot.waitUntil(voice.strip.error.isVisible)
         assert voice.composer.text() == "Kept"
+
+
+def test_every_bad_one_of_several_files_is_named_when_all_are_done(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    from autoglm_desktop.devices.audio import write_wav
+
+    failed = ErrorReport(ErrorCode.ENGINE_FAILED, msg("The engine failed."), msg("Try again."))
+    for name in ("broken.wav", "quiet.wav", "good.wav"):
+        write_wav(tmp_path / name, noise(1))
+    (tmp_path / "empty.wav").touch()
+    names = ("broken.wav", "empty.wav", "quiet.wav", "good.wav")
+    with talking(qapp, tmp_path / "data", spoken(), Ear(failed, "", "Good.")) as (_, voice, _speaker):
+        voice.handle_audio_files([tmp_path / name for name in names])
+        qtbot.waitUntil(lambda: phase(voice, VoicePhase.IDLE)() and voice.composer.text() == "Good.")
+        told = voice.strip.error.text().splitlines()
+        assert told == ["broken.wav: The engine failed. Try again.", "empty.wav is empty. Choose another file."]
+        assert voice.strip.told.text() == "Nothing was heard in quiet.wav."
+
+
+def test_of_five_hundred_files_twenty_are_written_down_and_the_rest_is_counted(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.wav" for number in range(500)]
+    for path in paths:
+        path.touch()
+    with talking(qapp, tmp_path / "data", spoken()) as (_, voice, _speaker):
+        voice.handle_audio_files(paths)
+        qtbot.waitUntil(phase(voice, VoicePhase.IDLE))
+        assert "Up to 20 recordings are written down at a time: 480 left out." in voice.strip.told.text()
+        lines = voice.strip.error.text().splitlines()
+        assert lines[0].startswith("0.wav is empty.")
+        assert lines[5:] == ["… and 15 more."]
+
+
+def test_a_tap_leaves_alone_what_is_still_being_written_down(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    from autoglm_desktop.devices.audio import write_wav
+
+    for name in ("one.wav", "two.wav"):
+        write_wav(tmp_path / name, noise(1))
+    microphone, hold = spoken(), Hold()
+    ear = Ear("Said before.", "One.", "Two.")
+    with talking(qapp, tmp_path / "data", microphone, ear, hold=hold) as (_, voice, _speaker):
+        voice.dictation._clock = iter([0.0, 10.0, 20.0, 20.1]).__next__
+        press(voice)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.dictation.recording)
+        release(voice)
+        qtbot.waitUntil(hold.reached.is_set)
+        voice.handle_audio_files([tmp_path / "one.wav", tmp_path / "two.wav"])
+        qtbot.waitUntil(lambda: voice.dictation._recorder is None)
+        press(voice)
+        release(voice)
+        assert "Hold the button" in voice.strip.told.text()
+        hold.release()
+        qtbot.waitUntil(phase(voice, VoicePhase.IDLE))
+        assert voice.composer.text() == "Said before. One. Two."
+
+
+class SlowToClose(SyntheticMicrophone):
+    """Ends a recording only when the test says so, as a device that hangs while it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(noise(1), pace=at_once)
+        self.may_end, self.ended = threading.Event(), threading.Event()
+        self.open_now = self.most_open = 0
+
+    def record(self, device: str | None, sink: BlockSink, stopped: threading.Event) -> Recording:
+        self.open_now += 1
+        self.most_open = max(self.most_open, self.open_now)
+        made = super().record(device, sink, stopped)
+        self.may_end.wait()
+        self.open_now -= 1
+        self.ended.set()
+        return made
+
+
+def test_the_window_does_not_wait_for_a_device_that_is_slow_to_close(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    """It would stand still for ever here, in the first `discard`."""
+    microphone = SlowToClose()
+    with talking(qapp, tmp_path, microphone, Ear("Never.", "Second.")) as (_, voice, _speaker):
+        voice.dictation._clock = iter([0.0, 10.0, 20.0]).__next__
+        press(voice)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.dictation.recording)
+        assert voice.dictation.discard()
+        assert not voice.dictation.recording
+        release(voice)
+        voice._switch_hands_free(on=True)
+        qtbot.waitUntil(lambda: voice.hands_free.on)
+        voice._switch_hands_free(on=False)
+        qtbot.waitUntil(lambda: not voice.hands_free.on)
+        press(voice)
+        assert phase(voice, VoicePhase.OPENING)()
+        assert not microphone.ended.is_set()
+        microphone.may_end.set()
+        qtbot.waitUntil(phase(voice, VoicePhase.RECORDING))
+        assert microphone.ended.is_set()
+        assert microphone.most_open == 1
+        assert not any(voice.scribe.folder.iterdir())
 
 
 # Answers read aloud
@@ -384,6 +552,94 @@ def test_hands_free_sends_what_was_said_and_interrupts(qtbot: QtBot, qapp: QAppl
         QTest.mouseClick(voice.composer.hands_free, LEFT)
         qtbot.waitUntil(lambda: not voice.hands_free.on)
         assert not opened.assistant.settings.hands_free
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """Tells what a recorder would tell of somebody who speaks; its microphone hears silence."""
+
+    recorder: Recorder
+    folder: Path
+
+    def begin(self) -> None:
+        self.recorder.told.emit(Began())
+
+    def part(self) -> None:
+        from autoglm_desktop.devices.audio import write_wav
+
+        path = self.folder / f"{len(list(self.folder.iterdir()))}.wav"
+        write_wav(path, noise(1))
+        self.recorder.told.emit(Part(path))
+
+    def end(self) -> None:
+        self.recorder.told.emit(Ended())
+
+
+@contextmanager
+def listening(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, ear: Ear, hold: Hold | None = None
+) -> Iterator[tuple[Opened, VoiceDesk, Speaking]]:
+    """Hands-free is on, and the test says what is heard."""
+    microphone = SyntheticMicrophone(silence(1), pace=at_once)
+    (tmp_path / "said").mkdir()
+    with talking(qapp, tmp_path / "data", microphone, ear, hold=hold) as (opened, voice, _):
+        QTest.mouseClick(voice.composer.hands_free, LEFT)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.hands_free.on)
+        recorder = voice.hands_free._recorder
+        assert recorder is not None
+        yield opened, voice, Speaking(recorder, tmp_path / "said")
+
+
+def test_nothing_is_sent_while_somebody_speaks(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    """A long utterance comes in parts, and a new one may begin before the last one is written down."""
+    with listening(qtbot, qapp, tmp_path, Ear("你好", "世界。", "One more.")) as (opened, voice, speaking):
+        speaking.begin()
+        speaking.part()
+        qtbot.waitUntil(lambda: voice.composer.text() == "你好")
+        assert voice.strip.words.text() == "Hearing you"
+        speaking.part()
+        speaking.end()
+        speaking.begin()
+        qtbot.waitUntil(lambda: voice.composer.text() == "你好世界。")
+        assert opened.engine.requests == []
+        speaking.part()
+        speaking.end()
+        qtbot.waitUntil(lambda: opened.idle(1))
+        assert opened.engine.requests[0].messages[-1].text == "你好世界。One more."
+        assert voice.composer.text() == ""
+
+
+def test_noise_after_a_sentence_does_not_keep_it_back(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with listening(qtbot, qapp, tmp_path, Ear("A sentence.", "")) as (opened, voice, speaking):
+        speaking.begin()
+        speaking.part()
+        speaking.end()
+        speaking.begin()
+        qtbot.waitUntil(lambda: voice.composer.text() == "A sentence.")
+        speaking.end()  # too short for a part
+        qtbot.waitUntil(lambda: opened.idle(1))
+        assert opened.engine.requests[0].messages[-1].text == "A sentence."
+
+
+def test_what_was_said_for_another_conversation_stays_there_unsent(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    hold = Hold()
+    with listening(qtbot, qapp, tmp_path, Ear("For the first."), hold) as (opened, voice, speaking):
+        opened.shell.controller.send("Begin")
+        qtbot.waitUntil(lambda: opened.idle(1))
+        first = opened.shell.controller.state.conversation_id
+        assert first is not None
+        speaking.begin()
+        speaking.part()
+        speaking.end()
+        opened.shell.controller.new_chat()
+        hold.release()
+        qtbot.waitUntil(lambda: voice.hands_free.resting)
+        assert voice.composer.text() == ""
+        opened.shell.controller.open(first)
+        assert voice.composer.text() == "For the first."
+        assert len(opened.engine.requests) == 1
 
 
 def test_noise_sends_nothing(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

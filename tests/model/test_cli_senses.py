@@ -24,6 +24,9 @@ def test_look_prints_what_is_read(shared_data_dir: Path, tmp_path: Path) -> None
     assert found["text_lines"][1]["text"] == LINES[1]
     assert all(set(line) == {"text", "confidence", "box"} for line in found["text_lines"])
     assert found["seconds"] > 0
+    assert found["energy"]["joules"] > 0
+    assert found["energy"]["label"] in ("measured", "estimated", "simulated")
+    assert found["energy"]["phone_joules"] > 0
 
 
 def test_transcribe_prints_what_is_heard(shared_data_dir: Path, tmp_path: Path) -> None:
@@ -33,6 +36,8 @@ def test_transcribe_prints_what_is_heard(shared_data_dir: Path, tmp_path: Path) 
     assert done.status == 0, done.err
     found = done.json
     assert {"text", "language", "duration_s", "seconds", "segments"} <= set(found)
+    assert found["energy"]["joules"] > 0
+    assert found["energy"]["phone_joules"] > 0
     assert (found["language"], "river" in found["text"]) == ("en", True)
     assert all(set(segment) == {"start_s", "end_s", "text"} for segment in found["segments"])
     plain = run(shared_data_dir, "transcribe", path, "--language", "en")

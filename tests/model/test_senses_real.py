@@ -8,11 +8,12 @@ from pathlib import Path
 import jiwer
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.perception import SpeechSegment, Transcript
-from autoglm_desktop.engine.runtime import speech
+from autoglm_desktop.engine.runtime import sound, speech
 from autoglm_desktop.engine.runtime.speech import SpeechReader
 from autoglm_desktop.engine.runtime.vision import VisionReader, class_names
 from tests.helpers.audio_files import CHINESE, ENGLISH, SENTENCES, recording, speak, write_wav
@@ -138,6 +139,31 @@ def test_a_recorded_sentence_in_chinese_comes_in_simplified_characters(ears: Spe
         assert found.language == "zh"
         assert jiwer.cer(_CHINESE_TEXT, _WORDS(found.text).replace(" ", "")) <= 0.25
         assert "廣" not in found.text
+
+
+@pytest.mark.parametrize("names", [(ENGLISH, CHINESE), (CHINESE, ENGLISH)], ids=["English first", "Chinese first"])
+def test_each_language_of_a_recording_is_written_in_its_own(
+    ears: SpeechReader, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    pause = np.zeros(16_000)
+    both = np.concatenate([part for name in names for part in (*_samples_of(recording(name)), pause)])
+    found = _hear(ears, write_wav(tmp_path / "both.wav", both))
+    texts = [_ENGLISH_TEXT if name == ENGLISH else _CHINESE_TEXT for name in names]
+    assert jiwer.cer(" ".join(texts), _WORDS(found.text)) <= 0.12
+    assert "廣" not in found.text
+    assert found.language == "en"  # there is more of it
+
+
+def test_languages_do_not_flicker(ears: SpeechReader, tmp_path: Path) -> None:
+    path = speak(" ".join(SENTENCES), tmp_path / "twenty.wav")
+    found = _hear(ears, path)
+    assert found.language == "en"
+    assert found.text.isascii()
+    assert jiwer.wer(_WORDS(" ".join(SENTENCES)), _WORDS(found.text)) <= 0.10
+
+
+def _samples_of(path: Path) -> list[NDArray[np.float64]]:
+    return [block.astype(np.float64) for block in sound.blocks(path, 1 << 20, lambda: None)]
 
 
 def test_stereo_at_44_khz_is_the_same_sentence(ears: SpeechReader, tmp_path: Path) -> None:

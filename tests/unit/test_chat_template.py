@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.core.messages import Message, Role
+from autoglm_desktop.core.messages import ImagePart, Message, Role, TextPart
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
 from autoglm_desktop.engine.runtime.template import ChatTemplate
 from tests.helpers.tiny_model import CHATML, THINKING_CHATML, write_tiny_model
@@ -53,6 +53,13 @@ def test_reasoning_is_offered_under_both_names() -> None:
     answer = Message.of(Role.ASSISTANT, "4", reasoning="2+2")
     template = ChatTemplate("{{ messages[0].reasoning_content }}={{ messages[0].thinking }}", {})
     assert template.render([answer], think=False) == "2+2=2+2"
+
+
+def test_an_image_that_was_not_put_into_words_is_refused_not_left_out() -> None:
+    message = Message(Role.USER, (ImagePart("ab" * 32, "image/png", 4, 4, "cat.png"), TextPart("What is it?")))
+    with pytest.raises(AppError, match=r"cat\.png") as caught:
+        ChatTemplate("{{ messages[0].content }}", {}).render([message], think=False)
+    assert caught.value.report.code is ErrorCode.BAD_INPUT
 
 
 @pytest.mark.parametrize(

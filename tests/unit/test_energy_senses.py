@@ -11,6 +11,7 @@ import pytest
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.energy_memory import memory_of
+from autoglm_desktop.assistant.energy_turns import TurnMeter
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.events import EngineState, EngineStatus, PerceptionEvent
 from autoglm_desktop.core.perception import Modality, ModalityStatus, SpeechSegment, Transcribed, Transcript
@@ -95,6 +96,25 @@ def test_speech_is_charged_by_its_seconds(desk: Desk) -> None:
     assert isinstance(heard[-1], Transcribed)
     extra_j = desk.joules_of() - idle_j
     assert extra_j == pytest.approx(8.0 * desk.energy.profile.power.speech_w, rel=0.05)
+
+
+def test_a_spoken_question_is_charged_to_its_answer_and_once_to_the_phone(desk: Desk) -> None:
+    def ask(text: str, meter: TurnMeter | None) -> float:
+        node = desk.assistant.send(desk.chat, text, meter=meter)
+        desk.engine.last.say("a")
+        desk.engine.last.finish()
+        energy = desk.assistant.node(node.id).energy
+        assert energy is not None
+        assert energy.phone.value is not None
+        return energy.phone.value
+
+    meter = desk.energy.begin(Tier.INT4)
+    desk.assistant.transcribe(desk.recording(), on_event=lambda _event: None, meter=meter)
+    desk.engine.perceptions[-1].transcribed(SPEECH)
+    desk.energy.beat()
+    assert desk.energy.view().snapshot.backlog.speech_s == pytest.approx(8.0)
+    assert ask("And?", meter) - ask("And?", None) > 8.0 * desk.energy.profile.power.speech_w
+    assert desk.energy.view().answering == 0
 
 
 def test_what_is_loaded_is_charged_by_its_bytes_and_shown(desk: Desk) -> None:

@@ -117,6 +117,12 @@ def test_a_device_that_goes_away_ends_the_recording_with_what_came_before() -> N
     assert "stopped in the middle" in done.lost.line()
 
 
+def hum(rate_hz: int, channels: int, block: int) -> Samples:
+    """A hundredth of a second of 400 Hz, on each channel."""
+    at_s = (np.arange(rate_hz // 100) + block * (rate_hz // 100)) / rate_hz
+    return np.repeat((8000 * np.sin(2 * np.pi * 400 * at_s)).astype(np.int16), channels)
+
+
 class Status:
     input_overflow = False
 
@@ -127,14 +133,20 @@ class Portaudio:
     class PortAudioError(Exception):
         pass
 
-    def __init__(self, names: list[str], *, refuses: bool = False, blocks: int = 3) -> None:
-        self.names, self.refuses, self.blocks = names, refuses, blocks
+    def __init__(
+        self, names: list[str], *, refuses: bool = False, blocks: int = 3, runs: tuple[int, int] = (RATE_HZ, 1)
+    ) -> None:
+        """`runs`: the only rate and number of channels that its devices take."""
+        self.names, self.refuses, self.blocks, self.runs = names, refuses, blocks, runs
         self.active = True
         self.asked: list[int | None] = []
         self.looked_again = 0
 
-    def query_devices(self) -> list[dict[str, object]]:
-        return [{"name": name, "max_input_channels": 1, "hostapi": n} for n, name in enumerate(self.names)]
+    def query_devices(self, *, kind: str | None = None) -> list[dict[str, object]] | dict[str, object]:
+        rate, channels = self.runs
+        told = {"max_input_channels": channels, "default_samplerate": float(rate)}
+        devices: list[dict[str, object]] = [{"name": name, "hostapi": n, **told} for n, name in enumerate(self.names)]
+        return devices if kind is None else devices[0]
 
     def query_hostapis(self) -> list[dict[str, str]]:
         return [{"name": f"System {n}"} for n in range(len(self.names))]
@@ -146,16 +158,22 @@ class Portaudio:
         pass
 
     def RawInputStream(self, rate: int, **options: object) -> Portaudio:  # noqa: N802 - its name
-        assert (rate, options["channels"], options["dtype"]) == (RATE_HZ, 1, "int16")
+        assert options["dtype"] == "int16"
         if self.refuses:
             raise self.PortAudioError("Device unavailable")
+        if rate != self.runs[0]:
+            raise self.PortAudioError("Invalid sample rate", -9997)
+        if options["channels"] != self.runs[1]:
+            raise self.PortAudioError("Invalid number of channels", -9998)
         self.asked.append(options["device"])  # type: ignore[arg-type]
         self._callback = options["callback"]
         return self
 
     def start(self) -> None:
-        for _ in range(self.blocks):
-            self._callback(numbered(160).tobytes(), 160, None, Status())  # type: ignore[operator]
+        rate, channels = self.runs
+        for block in range(self.blocks):
+            samples = numbered(160) if self.runs == (RATE_HZ, 1) else hum(rate, channels, block)
+            self._callback(samples.tobytes(), 160, None, Status())  # type: ignore[operator]
 
     def stop(self) -> None:
         self.active = False
@@ -196,6 +214,34 @@ def test_a_stream_that_ends_by_itself_is_told(monkeypatch: pytest.MonkeyPatch) -
     done = SoundDeviceMicrophone().record(None, lambda _: None, threading.Event())
     assert done.lost is not None
     assert done.sample_count == 3 * 160
+
+
+@pytest.mark.parametrize("device", [None, "Lap"])
+@pytest.mark.parametrize("runs", [(48_000, 1), (44_100, 2), (16_000, 4)])
+def test_a_device_that_runs_otherwise_is_opened_as_it_runs(
+    monkeypatch: pytest.MonkeyPatch, runs: tuple[int, int], device: str | None
+) -> None:
+    library = Portaudio(["Lap"], runs=runs, blocks=100)
+    monkeypatch.setattr(microphone, "_portaudio", lambda: library)
+    stopped = threading.Event()
+    blocks: list[Block] = []
+    stopped.set()
+    done = SoundDeviceMicrophone().record(device, blocks.append, stopped)
+    found = np.concatenate([block.samples for block in blocks])
+    assert len(found) == done.sample_count == pytest.approx(RATE_HZ, abs=40)
+    assert (done.dropped, done.silent) == (0, False)
+    assert np.abs(np.fft.rfft(found[:RATE_HZ])).argmax() == pytest.approx(400, abs=1)
+    assert np.abs(found).max() == pytest.approx(8000, rel=0.03)
+
+
+def test_blocks_of_any_size_are_resampled_without_a_seam() -> None:
+    from autoglm_desktop.devices.resample import Resampler
+
+    whole = np.concatenate([hum(44_100, 2, block) for block in range(50)])
+    one, other = Resampler(44_100, 2), Resampler(44_100, 2)
+    pieces = [other.feed(whole[at : at + 1001]) for at in range(0, len(whole), 1001)]  # odd: a pair of channels is torn
+    found = np.concatenate((one.feed(whole), one.finish()))
+    assert np.array_equal(np.concatenate((*pieces, other.finish())), found)
 
 
 def test_a_missing_library_is_said_with_the_package_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

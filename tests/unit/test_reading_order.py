@@ -55,6 +55,18 @@ def test_a_side_bar_is_read_before_what_stands_beside_it() -> None:
     assert _order(boxes) == list("abcdefuvwxyz")
 
 
+def test_a_chat_with_bubbles_left_and_right_is_read_in_turns() -> None:
+    boxes: dict[str, Box] = {}
+    for turn, names in enumerate(("ab", "c", "def", "g", "h", "ijk", "l")):  # a bubble each, of one line and more
+        top = 40 + 110 * turn
+        boxes |= _lines(names, 420 if turn % 2 else 20, top, 360, pitch=24)
+    assert _order(boxes) == list("abcdefghijkl")
+    times = {"1": (350, 10, 450, 25), "2": (350, 460, 450, 470)}  # in the middle, as chats show them
+    assert _order(boxes | times) == list("1abcdefg2hijkl")
+    seen = {"s": (330, 152, 380, 166)}  # a mark beside one bubble
+    assert _order(boxes | seen) == list("abscdefghijkl")
+
+
 @pytest.mark.parametrize("overlap", [0, 2, 4])
 def test_boxes_of_neighbouring_lines_may_touch(overlap: int) -> None:
     boxes = _lines("abcdef", 0, 0, 300, pitch=20 - overlap)

@@ -88,9 +88,27 @@ def test_doubtful_frames_begin_nothing_and_end_nothing() -> None:
     assert len(found[1].samples) > 4 * RATE_HZ
 
 
-def test_an_endless_utterance_is_cut() -> None:
+def test_an_endless_utterance_is_cut_and_all_of_it_is_there() -> None:
     found = found_in(frames(0.9, 12), Limits(longest_s=5))
-    assert [each.cut for each in found if isinstance(each, Utterance)] == [True, True, False]
+    parts = [each for each in found if isinstance(each, Utterance)]
+    assert [each.cut for each in parts] == [True] * (len(parts) - 1) + [False]
+    assert len(parts) >= 3
+    assert sum(len(each.samples) for each in parts) == pytest.approx((12 + 0.8) * RATE_HZ, abs=2 * FRAME)
+    assert sum(isinstance(each, SpeechBegan) for each in found) == 1
+
+
+def test_a_long_utterance_is_cut_where_it_is_quiet() -> None:
+    said = np.concatenate((noise(4.2, 3000), silence(0.2), noise(0.6, 3000)))
+    found = UtteranceFinder(Played(frames(0.9, 6)), Limits(longest_s=4.9)).feed(said)
+    (part,) = [each for each in found if isinstance(each, Utterance)]
+    assert part.cut
+    assert len(part.samples) == pytest.approx(4.3 * RATE_HZ, abs=0.1 * RATE_HZ)
+
+
+def test_who_stops_just_at_the_cut_has_still_an_end() -> None:
+    found = found_in(frames(0.9, 5) + frames(0.0, 3), Limits(longest_s=5))
+    assert [type(each) for each in found] == [SpeechBegan, Utterance, Utterance]
+    assert [each.cut for each in found if isinstance(each, Utterance)] == [True, False]
 
 
 @given(st.lists(st.integers(1, 4000), min_size=1, max_size=40))

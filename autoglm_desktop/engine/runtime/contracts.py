@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.core.precision import Tier
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ class Decoder(Protocol[CacheT_contra]):
 
     def forward(self, tokens: Sequence[int], cache: CacheT_contra) -> torch.Tensor:
         """Append `tokens` to the cache; float32 logits [vocabulary] after the last one."""
+
+
+class ImageEncoder(Protocol):
+    """A vision tower: the port for families that see. None has one yet; images reach all models as text."""
+
+    def token_count(self, part: ImagePart) -> int:
+        """How many places of the context the image takes, known before it is encoded."""
+
+    def encode(self, path: Path, check: Callable[[], None]) -> torch.Tensor:
+        """Embeddings [token_count, width of the decoder] in the image's places. `check` may raise to end the work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """In which order a person reads the lines found in an image: rows from the top, columns one after the other.
 
 A recursive X-Y cut (Nagy and Seth, 1984): where an empty band runs through all of a region, what is on one side of it
-is read before what is on the other. An upright band is taken for a gutter between columns only if the two sides are not
-the cells of a table, which is read row by row.
+is read before what is on the other. An upright band is taken for a gutter between columns only if the two sides stand
+beside each other, unlike the bubbles of a chat, and are not the cells of a table, which is read row by row.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _LONG = 12.0
 """A line so many times as wide as high is one of running text, not a cell of a table."""
 _ALIGNED = 0.6
 """Share of lines with a neighbour at the same height from which on two sides are taken for a table."""
+_BESIDE = 0.25
+"""Share of lines with something beside them on the other side from which on two sides are taken for columns."""
 _LEAST_LINES = 3
 """A column has at least so many lines."""
 _OVERLAP = 0.2
@@ -51,7 +53,7 @@ def _ordered(region: _Region) -> list[int]:
 def _columns(region: _Region) -> tuple[_Region, _Region] | None:
     """The region left and right of its gutter, if that parts columns."""
     sides = _gutter(region)
-    if sides is None or min(map(len, sides)) < _LEAST_LINES or _is_table(*sides):
+    if sides is None or min(map(len, sides)) < _LEAST_LINES or _alternate(*sides) or _is_table(*sides):
         return None
     return sides
 
@@ -66,6 +68,13 @@ def _gutter(region: _Region) -> tuple[_Region, _Region] | None:
             widest, at = left - reach, place
         reach = max(reach, right)
     return (ordered[:at], ordered[at:]) if at and widest >= _GUTTER * height else None
+
+
+def _alternate(left: _Region, right: _Region) -> bool:
+    """Whether the sides take turns from top to bottom: what is said left and answered right."""
+    few, many = sorted((left, right), key=len)
+    beside = sum(any(_beside(box, other) for _, other in many) for _, box in few)
+    return beside < _BESIDE * len(few)
 
 
 def _is_table(left: _Region, right: _Region) -> bool:
@@ -115,6 +124,12 @@ def _rows(region: _Region) -> list[_Region]:
         else:
             rows.append([item])
     return rows
+
+
+def _beside(one: Box, other: Box) -> bool:
+    """Whether they overlap in height by more than boxes of neighbouring lines do."""
+    overlap = min(one[3], other[3]) - max(one[1], other[1])
+    return overlap > _OVERLAP * min(one[3] - one[1], other[3] - other[1])
 
 
 def _same_row(one: Box, other: Box) -> bool:

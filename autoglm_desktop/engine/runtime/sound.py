@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.limits import MAX_AUDIO_FILE_BYTES, MAX_AUDIO_S
+
+log = logging.getLogger(__name__)
 
 RATE_HZ = 16_000
 _CHECK_FRAMES = 200
@@ -63,13 +67,27 @@ def blocks(path: Path, length: int, check: Callable[[], None]) -> Iterator[NDArr
 
 def _decoded(path: Path) -> Iterator[NDArray[np.int16]]:
     with _opened(path) as container:
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
-        for frame in _frames(container):
+        for _, frames in groupby(_frames(container), _form):
+            yield from _resampled(frames)
+
+
+def _form(frame: av.AudioFrame) -> tuple[str, str, int]:
+    """What a resampler is set up for. Recordings that were joined change it in the middle."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _resampled(frames: Iterator[av.AudioFrame]) -> Iterator[NDArray[np.int16]]:
+    """Frames of one form."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    try:
+        for frame in frames:
             frame.pts = None  # cut files have times that go back
             for part in resampler.resample(frame):
                 yield _samples(part)
         for part in resampler.resample(None):
             yield _samples(part)
+    except av.error.FFmpegError as error:  # a damaged frame says that it has a form which cannot be
+        log.warning("sound that cannot be resampled is left out: %s", error)
 
 
 def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
@@ -78,11 +96,11 @@ def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
     while True:
         try:
             packet = next(packets)
-        except (StopIteration, EOFError, av.error.FFmpegError):
+        except (StopIteration, av.error.FFmpegError):
             return
         try:
             yield from packet.decode()
-        except (av.error.InvalidDataError, EOFError):
+        except av.error.FFmpegError:  # decoders have many names for damage
             continue
 
 

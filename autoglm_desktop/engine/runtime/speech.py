@@ -23,6 +23,8 @@ from .sound import RATE_HZ, blocks, probe
 Check: TypeAlias = Callable[[], None]
 """Called between steps; raises to end the work."""
 Samples: TypeAlias = NDArray[np.float32]
+Stretch: TypeAlias = dict[str, int]
+"""Speech from the sample `start` to before `end`, as the detector gives it."""
 
 BLOCK_S = 120
 """Of a recording, heard at a time; the rest after the last pause is kept for the next block."""
@@ -31,13 +33,20 @@ _PAUSE_S = 0.5
 _TEMPERATURES = (0.0, 0.2, 0.4)
 """Tried one after the other while the text repeats itself or is improbable. Higher ones invent."""
 _DOUBTFUL_LANGUAGE = 0.5
+_OTHER_LANGUAGE = 0.8
+"""How probable another language than the one before has to be: a name is not a change of it."""
+_STRETCH_S = 2.0
+"""Of speech at least, to find its language."""
 _OWN_LANGUAGES = ("zh", "en")
 """The likelier of these is taken where the model is not sure: a few words sound like many languages."""
 _NO_SPEECH = 0.6
 _LEAST_LOG_PROBABILITY = -1.0
 _FEWEST_CLEAR = -0.6
 """Mean log probability of a token: below the first a text is noise, below the second if it may be no speech, too."""
+_MOST_COMPRESSION = 2.4
+"""Whisper's own bound: a text that compresses better repeats itself."""
 _CHINESE = ("zh", "yue")
+_SPACELESS = (*_CHINESE, "ja")
 
 
 class SpeechReader:
@@ -63,14 +72,12 @@ class SpeechReader:
         import ctranslate2
         from opencc import OpenCC
 
-        from .whisper import OnePassWhisper
+        from .whisper import Whisper
 
         on_progress(0.5)
         ctranslate2.set_random_seed(0)
         try:
-            model = OnePassWhisper(
-                str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
-            )
+            model = Whisper(str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
         except (RuntimeError, ValueError, OSError) as error:
             raise AppError(
                 ErrorCode.WEIGHTS_CORRUPT,
@@ -98,19 +105,20 @@ class SpeechReader:
         Raises AppError BAD_INPUT (no sound, damaged, too long, an unknown language), and what `check` raises.
         """
         began_s = time.perf_counter()
-        spoken = None if language is None else self._language(language)
+        asked = None if language is None else self._language(language)
         probe(path)
-        segments: list[SpeechSegment] = []
+        found: list[tuple[SpeechSegment, str]] = []
         heard = 0
         for block, begin in self._blocks(path, check):
             heard = begin + len(block)
-            for segment, found in self._hear(block, begin / RATE_HZ, spoken, check):
-                spoken = spoken or found
-                told = self._as_asked(segment, found, simplified=simplified)
-                segments.append(told)
+            before = found[-1][1] if found else None
+            for segment, spoken in self._hear(block, begin / RATE_HZ, asked, before, check):
+                told = self._as_asked(segment, spoken, simplified=simplified)
+                found.append((told, spoken))
                 on_segment(told)
-        text = _joined(segments, spoken or "")
-        return Transcript(text, spoken or "", heard / RATE_HZ, time.perf_counter() - began_s, tuple(segments))
+        segments = tuple(segment for segment, _ in found)
+        seconds = time.perf_counter() - began_s
+        return Transcript(_joined(found), asked or _main_language(found), heard / RATE_HZ, seconds, segments)
 
     def _blocks(self, path: Path, check: Check) -> Iterator[tuple[Samples, int]]:
         """Pieces of the recording and where they begin, in samples; all but the last end in a pause if there is one."""
@@ -126,33 +134,49 @@ class SpeechReader:
             yield rest, begin
 
     def _hear(
-        self, samples: Samples, begin_s: float, language: str | None, check: Check
+        self, samples: Samples, begin_s: float, asked: str | None, before: str | None, check: Check
     ) -> Iterator[tuple[SpeechSegment, str]]:
-        """Segments of a block with their language."""
+        """Segments of a block, each with its language: the one that is `asked` for, else the one that is found.
+
+        `before`: the language of what came before the block.
+        """
         from faster_whisper.transcribe import restore_speech_timestamps
         from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
 
         check()
         speech = get_speech_timestamps(samples, VadOptions(min_silence_duration_ms=600, speech_pad_ms=300))
-        if not speech:
-            return
-        voiced = np.concatenate(collect_chunks(samples, speech)[0])
-        check()
-        if language is None:
-            language = _likely(self._model.likely_languages(voiced))
+        runs = [(asked, speech)] if asked and speech else self._runs(samples, speech, before, check)
+        for language, run in runs:
             check()
-        segments, _ = self._model.transcribe(
-            voiced,
-            language=language,
-            beam_size=BEAMS,
-            temperature=_TEMPERATURES,
-            condition_on_previous_text=False,
-            no_speech_threshold=_NO_SPEECH,
-        )
-        for segment in restore_speech_timestamps(segments, speech, RATE_HZ):
+            segments, _ = self._model.transcribe(
+                np.concatenate(collect_chunks(samples, run)[0]),
+                language=language,
+                beam_size=BEAMS,
+                temperature=_TEMPERATURES,
+                condition_on_previous_text=False,
+                no_speech_threshold=_NO_SPEECH,
+                compression_ratio_threshold=_MOST_COMPRESSION,
+            )
+            for segment in restore_speech_timestamps(segments, run, RATE_HZ):
+                check()
+                if text := _credible(segment):
+                    yield SpeechSegment(begin_s + segment.start, begin_s + segment.end, text), language
+
+    def _runs(
+        self, samples: Samples, speech: list[Stretch], before: str | None, check: Check
+    ) -> list[tuple[str, list[Stretch]]]:
+        """Speech in one language after the other."""
+        runs: list[tuple[str, list[Stretch]]] = []
+        for stretch in _stretches(speech):
             check()
-            if text := _credible(segment):
-                yield SpeechSegment(begin_s + segment.start, begin_s + segment.end, text), language
+            voiced = np.concatenate([samples[part["start"] : part["end"]] for part in stretch])
+            language = _likely(self._model.likely_languages(voiced), before)
+            if runs and runs[-1][0] == language:
+                runs[-1][1].extend(stretch)
+            else:
+                runs.append((language, list(stretch)))
+            before = language
+        return runs
 
     def _as_asked(self, segment: SpeechSegment, language: str, *, simplified: bool) -> SpeechSegment:
         if not simplified or language not in _CHINESE:
@@ -172,24 +196,55 @@ class SpeechReader:
 
 
 def _credible(segment: Any) -> str:
-    """The text of a segment; none where the model itself doubts it."""
+    """The text of a segment; none where the model itself doubts it, or where it goes round in circles."""
     doubtful = segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _FEWEST_CLEAR
-    if doubtful or segment.avg_logprob < _LEAST_LOG_PROBABILITY:
+    if doubtful or segment.avg_logprob < _LEAST_LOG_PROBABILITY or segment.compression_ratio > _MOST_COMPRESSION:
         return ""
     return str(segment.text).strip()
 
 
-def _likely(probabilities: list[tuple[str, float]]) -> str:
+def _stretches(speech: list[Stretch]) -> list[list[Stretch]]:
+    """The detector's pieces, joined where one alone is too short to tell its language."""
+    found: list[list[Stretch]] = []
+    for piece in speech:
+        if found and _length(found[-1]) < _STRETCH_S * RATE_HZ:
+            found[-1].append(piece)
+        else:
+            found.append([piece])
+    if len(found) > 1 and _length(found[-1]) < _STRETCH_S * RATE_HZ:
+        found[-2:] = [found[-2] + found[-1]]
+    return found
+
+
+def _length(stretch: list[Stretch]) -> int:
+    return sum(piece["end"] - piece["start"] for piece in stretch)
+
+
+def _likely(probabilities: list[tuple[str, float]], before: str | None) -> str:
+    """The likeliest language; where that is not sure the one `before`, else the likelier of our own."""
     best, probability = max(probabilities, key=lambda found: found[1])
-    if probability >= _DOUBTFUL_LANGUAGE:
+    if probability >= (_DOUBTFUL_LANGUAGE if before is None else _OTHER_LANGUAGE):
         return best
     own = [found for found in probabilities if found[0] in _OWN_LANGUAGES]
-    return max(own, key=lambda found: found[1])[0] if own else best
+    return before or (max(own, key=lambda found: found[1])[0] if own else best)
 
 
-def _joined(segments: list[SpeechSegment], language: str) -> str:
-    between = "" if language in (*_CHINESE, "ja") else " "
-    return between.join(segment.text for segment in segments)
+def _main_language(found: list[tuple[SpeechSegment, str]]) -> str:
+    """The one that is spoken longest."""
+    lengths: dict[str, float] = {}
+    for segment, language in found:
+        lengths[language] = lengths.get(language, 0.0) + segment.end_s - segment.start_s
+    return max(lengths, key=lengths.__getitem__, default="")
+
+
+def _joined(found: list[tuple[SpeechSegment, str]]) -> str:
+    """The text; a space between two segments unless both are written without."""
+    text, before = "", ""
+    for segment, language in found:
+        spaceless = before in _SPACELESS and language in _SPACELESS
+        text += segment.text if not text or spaceless else f" {segment.text}"
+        before = language
+    return text
 
 
 def _last_pause(samples: Samples) -> int:

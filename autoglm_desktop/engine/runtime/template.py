@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import Message
+from autoglm_desktop.core.messages import ImagePart, Message
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -41,7 +41,7 @@ class ChatTemplate:
             raise broken(error) from error
 
     def render(self, messages: Sequence[Message], *, think: bool) -> str:
-        """The prompt that asks for the next answer. Raises AppError TEMPLATE_BROKEN."""
+        """The prompt that asks for the next answer. Raises AppError TEMPLATE_BROKEN, BAD_INPUT for an image."""
         switch = {"enable_thinking": think} if self.has_switch else {}
         try:
             return self._template.render(
@@ -57,7 +57,18 @@ class ChatTemplate:
 
 
 def as_dict(message: Message) -> dict[str, str]:
-    """A message as templates expect it; reasoning under both names that they read."""
+    """A message as templates expect it; reasoning under both names that they read.
+
+    Images come here as what was read in them. Raises AppError BAD_INPUT for one that does not: it would be left out
+    unnoticed. A family that sees gives its tokens here and their embeddings to the decoder (`contracts.ImageEncoder`).
+    """
+    image = next((part for part in message.parts if isinstance(part, ImagePart)), None)
+    if image is not None:
+        raise AppError(
+            ErrorCode.BAD_INPUT,
+            msg("This model does not see images: {name} was not read for it.", name=image.name or image.sha256[:8]),
+            msg("Choose a model that reads text alone, whose images are read first, or send the message without it."),
+        )
     plain = {"role": message.role.value, "content": message.text}
     if message.reasoning:
         plain |= {"reasoning_content": message.reasoning, "thinking": message.reasoning}

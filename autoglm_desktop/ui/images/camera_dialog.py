@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from autoglm_desktop.core.i18n import Text, tr
-from autoglm_desktop.devices.camera import CameraListener, CameraSource, no_camera
+from autoglm_desktop.devices.camera import CameraDevice, CameraListener, CameraSource, no_camera, unplugged
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.icons import pixmap
 
@@ -79,6 +79,7 @@ class CameraDialog(QDialog):
         self.choice, self.mirror = QComboBox(), QCheckBox()
         self.shutter, self.again, self.use = QPushButton(), QPushButton(), QPushButton()
         self._held = False
+        self._chosen: CameraDevice | None = None
         self._why: Text | None = None
         self._lay_out()
         self._connect()
@@ -92,6 +93,7 @@ class CameraDialog(QDialog):
         self.mirror.setText(tr("Mirror"))
         self.mirror.setToolTip(tr("Turn left and right round, in the photo too"))
         self.choice.setAccessibleName(tr("Camera"))
+        self.choice.setPlaceholderText(tr("Choose a camera"))
         self.shutter.setText(tr("Take the photo"))
         self.again.setText(tr("Again"))
         self.use.setText(tr("Use this photo"))
@@ -123,27 +125,32 @@ class CameraDialog(QDialog):
         self.accept()
 
     def _list_devices(self) -> None:
-        """Show the cameras; the chosen one stays chosen, and one that comes when there was none is used."""
-        devices, before = self._camera.devices(), self.choice.currentData()
+        """Show the cameras; the chosen one stays chosen, and one that comes when there was none is used.
+
+        When the chosen one goes, none is chosen: another one must not watch without being asked.
+        """
+        devices = self._camera.devices()
+        if not devices:
+            self._chosen = None
         self.choice.blockSignals(True)
         self.choice.clear()
         for device in devices:
             self.choice.addItem(device.name, device.id)
-        self.choice.setCurrentIndex(max(0, self.choice.findData(before)))
+        self.choice.setCurrentIndex(0 if self._chosen is None else self.choice.findData(self._chosen.id))
         self.choice.blockSignals(False)
-        gone = before is not None and before not in {device.id for device in devices}
         if not devices and self._why is None:
             self._ended(no_camera())
-        elif devices and not self._held and not gone and (before is None or self._why is not None):
+        elif self.choice.currentIndex() >= 0 and not self._held and (self._chosen is None or self._why is not None):
             self._start()
         self._show_state()
 
     def _start(self) -> None:
-        device_id = self.choice.currentData()
         self._held, self._why = False, None
+        device_id = self.choice.currentData()
         if device_id is None:
-            self._ended(no_camera())
+            self._ended(no_camera() if self._chosen is None else unplugged(self._chosen.name))
             return
+        self._chosen = CameraDevice(device_id, self.choice.currentText())
         self.preview.show_words(tr("The camera starts…"))
         self._camera.start(device_id)
         self._show_state()

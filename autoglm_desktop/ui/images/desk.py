@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import SIGNAL, QMimeData, QObject, QStandardPaths, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication, QImage, QTextDocument
 from PySide6.QtWidgets import QFileDialog
 
 from autoglm_desktop.core.errors import AppError, ErrorReport
@@ -54,7 +54,10 @@ class _Refused:
 
 
 class ImageDesk(QObject):
-    """Keeps a draft for each conversation and shows the open one in the composer."""
+    """Keeps a draft for each conversation and shows the open one in the composer.
+
+    Its text is a document of its own, so that what is spoken for a conversation finds its place there at any time.
+    """
 
     open_requested = Signal(object, int)
     """Parts of the draft and the place of the one to look at."""
@@ -65,6 +68,7 @@ class ImageDesk(QObject):
         super().__init__(parent)
         self._composer, self._images, self.pictures = composer, images, pictures
         self._drafts: dict[str, Draft] = {}
+        self._texts: dict[str, QTextDocument] = {}
         self._current = NEW
         self._keys = count(1)
         self._jobs: set[Job] = set()
@@ -74,6 +78,7 @@ class ImageDesk(QObject):
         composer.strip.notes_closed.connect(lambda: self._change(self._current, lambda d: replace(d, notes=())))
         composer.edit.offered.connect(self.take_mime)
         pictures.arrived.connect(lambda _: self._show())
+        self._show_text()
 
     def close(self) -> None:
         """Drop what is still being taken in, and wait for its threads."""
@@ -83,8 +88,8 @@ class ImageDesk(QObject):
 
     @property
     def draft(self) -> Draft:
-        """The open conversation's, with the text as it is in the field."""
-        return replace(self._drafts.get(self._current, Draft()), text=self._composer.edit.toPlainText())
+        """The open conversation's."""
+        return self._drafts.get(self._current, Draft())
 
     @property
     def busy(self) -> bool:
@@ -94,19 +99,18 @@ class ImageDesk(QObject):
     # Drafts
 
     def switch(self, conversation_id: str | None) -> None:
-        """Another conversation is open: keep its draft, show the other one's."""
+        """Another conversation is open: show its draft."""
         key = conversation_id or NEW
         if key == self._current:
             return
-        self._drafts[self._current] = self.draft
         self._current = key
-        self._composer.set_text(self._drafts.get(key, Draft()).text)
+        self._show_text()
         self._show()
 
     def adopt(self, conversation_id: str) -> None:
         """The conversation that the open draft was for exists now."""
-        self._drafts[conversation_id] = self.draft
-        self._drafts.pop(self._current, None)
+        self._drafts[conversation_id] = self._drafts.pop(self._current, Draft())
+        self._texts[conversation_id] = self._texts.pop(self._current)
         self._current = conversation_id
 
     def sent(self) -> None:
@@ -117,7 +121,11 @@ class ImageDesk(QObject):
 
     def forget(self, conversation_id: str) -> None:
         """A conversation was deleted, and its draft with it."""
+        if conversation_id == self._current:
+            self.switch(None)
         self._drafts.pop(conversation_id, None)
+        if (text := self._texts.pop(conversation_id, None)) is not None:
+            text.deleteLater()
 
     # Taking in
 
@@ -230,11 +238,15 @@ class ImageDesk(QObject):
         job.deleteLater()
 
     def _change(self, owner: str, change: Callable[[Draft], Draft]) -> None:
-        self._drafts[owner] = change(self.draft if owner == self._current else self._drafts.get(owner, Draft()))
+        self._drafts[owner] = change(self._drafts.get(owner, Draft()))
         self._show()
 
+    def _show_text(self) -> None:
+        edit = self._composer.edit
+        edit.use(self._texts.setdefault(self._current, QTextDocument(edit)))
+
     def _show(self) -> None:
-        draft = self._drafts.get(self._current, Draft())
+        draft = self.draft
         self._composer.strip.show_draft(draft.images, draft.notes)
         self._composer.show_images(count=len(draft.parts), waiting=draft.waiting)
 

@@ -1,4 +1,4 @@
-"""What is about to be sent in each conversation: text and images, as data."""
+"""What is about to be sent in a conversation beside its text: images, as data."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message that is being written. `notes` say what could not be attached, and why."""
+    """The images of a message that is being written. `notes` say what could not be attached, and why."""
 
-    text: str = ""
     images: tuple[Attachment, ...] = ()
     notes: tuple[Note, ...] = ()
 

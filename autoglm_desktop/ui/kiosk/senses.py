@@ -22,6 +22,7 @@ from autoglm_desktop.ui.images.pictures import encoded
 from autoglm_desktop.ui.jobs import Job
 from autoglm_desktop.ui.style import Theme, ink_on
 from autoglm_desktop.ui.voice.dictation import Dictation
+from autoglm_desktop.ui.voice.recorder import Recorders
 from autoglm_desktop.ui.voice.scribe import Scribe
 from autoglm_desktop.ui.voice.state import RECORDS, VoicePhase, VoiceState
 from autoglm_desktop.ui.widgets.parts import Panel, describe, tool_button
@@ -54,7 +55,8 @@ class Senses(Panel):
         self._job: Job | None = None
         self.dialog: CameraDialog | None = None
         self.scribe = Scribe(assistant, self)
-        self.dictation = Dictation(self._words, self.scribe, microphone, parent=self)
+        self.recorders = Recorders(microphone, self)
+        self.dictation = Dictation(self._words, self.scribe, self.recorders, parent=self)
         self.talk.setObjectName("kioskTalkButton")
         self.talk.setFixedSize(_MIC_PX, _MIC_PX)
         self.talk.setIconSize(QSize(_MIC_ICON_PX, _MIC_ICON_PX))
@@ -79,6 +81,7 @@ class Senses(Panel):
     def forget(self) -> None:
         """Nothing of a visitor is left here."""
         self.dictation.discard()
+        self.recorders.join()
         self.dictation.tell()
         self._words.setPlainText("")
         self._words.document().clearUndoRedoStacks()
@@ -97,7 +100,6 @@ class Senses(Panel):
     def close_all(self) -> None:
         """End threads and devices."""
         self.forget()
-        self.dictation.close()
         self.scribe.close()
 
     def retranslate(self) -> None:
@@ -157,10 +159,10 @@ class Senses(Panel):
         self._paint(self.look.theme, recording=recording)
         if state.offers_model:
             self.told.emit(tr("Speech is not set up on this machine; please write."))
-        elif state.error is not None:
-            self.told.emit(f"{state.error.cause} {state.error.next_step}")
-        elif state.told is not None:
-            self.told.emit(str(state.told))
+        elif state.problems:
+            self.told.emit(state.problems[-1].line())
+        elif state.told:
+            self.told.emit(str(state.told[-1]))
         elif recording:
             self.told.emit(tr("Listening, {seconds} s", seconds=int(state.seconds)))
         elif state.phase is VoicePhase.WRITING:

@@ -20,6 +20,7 @@ from autoglm_desktop.ui.controller import Controller
 from .dictation import Dictation
 from .draft import SpokenDraft
 from .hands_free import HandsFree
+from .recorder import Recorders
 from .scribe import Scribe
 from .state import VoicePhase, VoiceState
 from .talk_key import HeldKey
@@ -50,12 +51,13 @@ class VoiceDesk(QObject):
         self._settings = controller.assistant.settings
         self.composer, self.strip = controller.window.composer, controller.window.voice
         self.scribe = Scribe(controller.assistant, self)
-        self.dictation = Dictation(self.composer.edit, self.scribe, self.microphone, parent=self)
-        self.hands_free = HandsFree(self.scribe, self.microphone, parent=self)
+        self.recorders = Recorders(self.microphone, self)
+        self.dictation = Dictation(self.composer.edit, self.scribe, self.recorders, parent=self)
+        self.hands_free = HandsFree(self.composer.edit, self.scribe, self.recorders, parent=self)
         self._reader: ReadAloud | None = None
         self._key = HeldKey(self._let_go, self)
-        self._to_send = False
-        self._files: list[Path] = []
+        self._files: list[tuple[Path, SpokenDraft]] = []
+        """Those that wait for the speech model to be fetched."""
         self._bridge = Bridge(self._handle, parent=self)
         self._connect()
         self._unsubscribe = controller.assistant.subscribe(self._hear)
@@ -72,8 +74,7 @@ class VoiceDesk(QObject):
         self._unsubscribe()
         self._bridge.close()
         self.strip.close_job()
-        self.dictation.close()
-        self.hands_free.stop()
+        self.recorders.join()
         self.scribe.close()
         self._silence()
 
@@ -123,29 +124,26 @@ class VoiceDesk(QObject):
         self._silence()
         return self.dictation.discard()
 
-    def handle_audio_file(self, path: Path) -> None:
-        """Write a sound file into the composer."""
-        if self._may_write_down(path):
-            self.dictation.write_down_file(path)
-
     def handle_audio_files(self, paths: object) -> None:
-        """Several, one after the other."""
-        if isinstance(paths, (tuple, list)):
-            for path in paths:
-                self.handle_audio_file(path)
+        """Write sound files into the draft that is open now, one after the other."""
+        if not isinstance(paths, (tuple, list)):
+            return
+        files = [(path, SpokenDraft(self.composer.edit)) for path in paths]
+        if self._may_write_down():
+            self.dictation.write_down_files(files)
+        else:
+            self._files += files
 
     # What happens
 
     def _let_go(self) -> None:
         self.release()
 
-    def _may_write_down(self, path: Path | None = None) -> bool:
-        """Whether the speech model is here; else it is offered, and `path` is kept for when it is."""
+    def _may_write_down(self) -> bool:
+        """Whether the speech model is here; else it is offered."""
         try:
             self._library.ref(SPEECH_MODEL_ID)
         except AppError:
-            if path is not None:
-                self._files.append(path)
             self.dictation.tell(offers_model=True)
             return False
         return True
@@ -158,8 +156,8 @@ class VoiceDesk(QObject):
     def _model_ready(self) -> None:
         self.dictation.tell(msg("Ready: hold the microphone button and speak."))
         files, self._files = self._files, []
-        for path in files:
-            self.dictation.write_down_file(path)
+        if files:
+            self.dictation.write_down_files(files)
 
     def _listen(self) -> None:
         if self._may_write_down():
@@ -174,15 +172,9 @@ class VoiceDesk(QObject):
         self._silence()
         self.controller.stop()
 
-    def _said(self, text: str) -> None:
-        SpokenDraft(self.composer.edit).add(text)
-        self._to_send = True
-        self._send()
-
     def _send(self) -> None:
-        """Send what was said, as soon as the answer before has stopped."""
-        if self._to_send and not self.composer.busy:
-            self._to_send = False
+        """Send what was said, once nobody speaks, all is written down and the answer before has stopped."""
+        if self.hands_free.resting and not self.composer.busy and self.hands_free.take_unsent():
             self.composer.submit()
 
     def _hands_free_ended(self, error: ErrorReport) -> None:
@@ -277,7 +269,7 @@ class VoiceDesk(QObject):
         self.dictation.changed.connect(self._show)
         self.hands_free.changed.connect(self._show)
         self.hands_free.began.connect(self._barge_in)
-        self.hands_free.said.connect(self._said)
+        self.hands_free.rested.connect(self._send)
         self.hands_free.ended.connect(self._hands_free_ended)
         controller.settings_changed.connect(self._apply)
         controller.images.sounds_offered.connect(self.handle_audio_files)

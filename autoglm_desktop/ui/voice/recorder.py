@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
@@ -43,44 +43,84 @@ class Began:
     """Somebody began to speak."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nobody speaks any more. Long speech comes in several parts before it."""
+
+
 class Recorder(QObject):
-    """One recording on one thread. Exactly one of `done` (with a `Recording`) and `failed` follows."""
+    """One recording on one thread. Exactly one of `done` (with a `Recording`) and `failed` follows, then `over`."""
 
     told = Signal(object)
     done = Signal(object)
     failed = Signal(object)
+    over = Signal()
+    """Its thread is joined, also after `let_go`."""
 
     def __init__(
-        self, microphone: Microphone, device: str, folder: Path, *, finds_speech: bool, parent: QObject | None = None
+        self,
+        microphone: Microphone,
+        device: str,
+        folder: Path,
+        turn: threading.Lock,
+        *,
+        finds_speech: bool,
+        parent: QObject | None = None,
     ) -> None:
-        """`finds_speech`: the detector says where utterances are; else all is kept and cut at pauses."""
+        """`finds_speech`: the detector says where utterances are; else all is kept and cut at pauses.
+
+        `turn` is held while it records: the one before may still be ending.
+        """
         super().__init__(parent)
-        self._microphone, self._device, self._folder = microphone, device, folder
+        self._microphone, self._device, self._folder, self._turn = microphone, device, folder, turn
         self._finds_speech = finds_speech
-        self._stopped = threading.Event()
+        self._stopped, self._forgotten = threading.Event(), threading.Event()
         self._unclaimed: set[Path] = set()
         self._job = Job(self._work, name="microphone", parent=self)
         self._job.progressed.connect(self._tell)
-        self._job.succeeded.connect(self.done)
-        self._job.failed.connect(self.failed)
+        self._job.succeeded.connect(lambda recording: self._end(self.done, recording))
+        self._job.failed.connect(lambda error: self._end(self.failed, error))
         self._job.start()
 
     def stop(self) -> None:
         """End the recording; `done` follows after the last part."""
         self._stopped.set()
 
-    def close(self) -> None:
-        """End it, tell nothing more, and wait for the thread. Files that nobody was told of are removed."""
+    def let_go(self) -> None:
+        """End it, tell nothing more of it, and do not wait: closing a device may take seconds."""
+        self._forgotten.set()
         self._stopped.set()
+        self._remove_unclaimed()
+
+    def join(self) -> None:
+        """Let it go, and wait for the thread."""
+        self.let_go()
         self._job.close()
-        for path in self._unclaimed:
-            path.unlink(missing_ok=True)
-        self._unclaimed.clear()
+        self._leave()
 
     def _tell(self, told: object) -> None:
+        if self._forgotten.is_set():
+            return
         if isinstance(told, Part):
             self._unclaimed.discard(told.path)
         self.told.emit(told)
+
+    def _end(self, signal: SignalInstance, outcome: object) -> None:
+        """The work is done, and with it all but the end of the thread."""
+        if not self._forgotten.is_set():
+            signal.emit(outcome)
+        self._job.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._remove_unclaimed()
+        self.over.emit()
+        self.deleteLater()
+
+    def _remove_unclaimed(self) -> None:
+        """Files that nobody was told of."""
+        for path in tuple(self._unclaimed):
+            path.unlink(missing_ok=True)
 
     def _work(self, report: Report, _: Cancelled) -> object:
         """On the thread of the job."""
@@ -95,7 +135,10 @@ class Recorder(QObject):
             report(Heard(block.level, count / RATE_HZ))
             take(block.samples)
 
-        recording = self._microphone.record(self._device or None, sink, self._stopped)
+        with self._turn:
+            if self._forgotten.is_set():
+                return None
+            recording = self._microphone.record(self._device or None, sink, self._stopped)
         finish()
         return recording
 
@@ -121,13 +164,15 @@ class Recorder(QObject):
                     report(Began())
                 else:
                     self._write(found.samples, report)
+                    if not found.cut:
+                        report(Ended())
 
         return take, lambda: None
 
     def _write(self, samples: Samples, report: Report) -> None:
         from autoglm_desktop.devices.audio import RATE_HZ, write_wav
 
-        if len(samples) < _LEAST_S * RATE_HZ or not samples.any():
+        if self._forgotten.is_set() or len(samples) < _LEAST_S * RATE_HZ or not samples.any():
             return
         path = self._folder / f"{uuid.uuid4().hex}.wav"
         self._unclaimed.add(path)
@@ -141,3 +186,29 @@ class Recorder(QObject):
                 details=str(error),
             ) from error
         report(Part(path))
+
+
+class Recorders(QObject):
+    """Makes recorders, of which one records at a time, and keeps them until their threads are over."""
+
+    def __init__(self, microphone: Callable[[], Microphone], parent: QObject | None = None) -> None:
+        """`microphone` is asked for when it is first needed."""
+        super().__init__(parent)
+        self._microphone = microphone
+        self._turn = threading.Lock()
+        self._running: set[Recorder] = set()
+
+    def begin(self, device: str, folder: Path, *, finds_speech: bool) -> Recorder:
+        """Open the microphone."""
+        made = Recorder(self._microphone(), device, folder, self._turn, finds_speech=finds_speech, parent=self)
+        self._running.add(made)
+        made.over.connect(lambda: self._running.discard(made))
+        return made
+
+    def join(self) -> None:
+        """Let all of them go, and wait for their threads."""
+        running = tuple(self._running)
+        for recorder in running:  # all of them before the first wait: they wait for each other
+            recorder.let_go()
+        for recorder in running:
+            recorder.join()

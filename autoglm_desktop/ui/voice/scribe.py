@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 class Client(Protocol):
     """Whose recordings they are."""
 
-    def loading(self) -> None:
-        """The model that writes down speech is being loaded first."""
+    def working(self, phase: Phase) -> None:
+        """What the engine does before it writes."""
 
     def heard(self, text: str) -> None:
         """A piece of the text."""
@@ -111,8 +111,8 @@ class Scribe(QObject):
         if job is None:  # cancelled
             return
         match told.event:
-            case PhaseChanged(_, phase) if phase is Phase.LOADING:
-                job.client.loading()
+            case PhaseChanged(_, phase):
+                job.client.working(phase)
             case SpeechHeard(_, segment):
                 job.any_piece = True
                 job.client.heard(segment.text)

@@ -27,14 +27,27 @@ HANDS_FREE = frozenset({VoicePhase.LISTENING, VoicePhase.HEARING})
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong with the file `source`, or with what was recorded."""
+
+    error: ErrorReport
+    source: str = ""
+
+    def line(self) -> str:
+        """In the current language; it names the file."""
+        line = self.error.line()
+        return line if self.source in line else f"{self.source}: {line}"
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceState:
-    """`level` 0 to 1, `seconds` of the recording; `told` is a sentence to read, `error` one that went wrong."""
+    """`level` 0 to 1, `seconds` of the recording; `told` are sentences to read, `problems` what went wrong."""
 
     phase: VoicePhase = VoicePhase.IDLE
     level: float = 0.0
     seconds: float = 0.0
-    told: Text | None = None
-    error: ErrorReport | None = None
+    told: tuple[Text, ...] = ()
+    problems: tuple[Problem, ...] = ()
     offers_model: bool = False
     """Whether the model that writes down speech is missing and is offered."""
     loading: bool = False
@@ -45,4 +58,4 @@ class VoiceState:
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to show."""
-        return self.phase is VoicePhase.IDLE and not (self.told or self.error or self.offers_model)
+        return self.phase is VoicePhase.IDLE and not (self.told or self.problems or self.offers_model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -18,9 +19,11 @@ from autoglm_desktop.ui.style import Theme
 from autoglm_desktop.ui.widgets.parts import Panel, describe, label, paint_icon, tool_button
 from autoglm_desktop.ui.widgets.pull_progress import PullView
 
-from .state import HANDS_FREE, RECORDS, VoicePhase, VoiceState
+from .state import HANDS_FREE, RECORDS, Problem, VoicePhase, VoiceState
 
 _BARS, _BAR_PX, _GAP_PX = 96, 3, 2
+_PROBLEMS = 5
+"""So many are shown one by one."""
 
 
 class LevelMeter(QWidget):
@@ -123,7 +126,7 @@ class VoiceStrip(Panel):
         phase = state.phase
         self.words.setText(self._phase_words())
         self.told.setText(self._told_words())
-        self.error.setText(state.error.line() if state.error is not None else "")
+        self.error.setText(_problem_lines(state.problems))
         self.done_button.setText(tr("Done"))
         describe(self.done_button, tr("Done"), tr("End the recording and write it down"))
         self.discard_button.setText(tr("Discard"))
@@ -140,8 +143,8 @@ class VoiceStrip(Panel):
             (self.done_button, records and not self._holds),
             (self.discard_button, active and phase not in HANDS_FREE),
             (self.told, bool(self.told.text())),
-            (self.error, state.error is not None),
-            (self._texts, not (records or phase in HANDS_FREE) or bool(self.told.text() or state.error)),
+            (self.error, bool(state.problems)),
+            (self._texts, not (records or phase in HANDS_FREE) or bool(self.told.text() or state.problems)),
             (self.fetch_button, state.offers_model and not self._pulling),
             (self.close_button, not active and not self._pulling),
         ):
@@ -149,8 +152,8 @@ class VoiceStrip(Panel):
         self.setAccessibleName(f"{self.words.text()} {self.told.text()} {self.error.text()}".strip())
 
     def set_theme(self, theme: Theme) -> None:
-        hot = self.state.error is not None or self.state.phase is VoicePhase.RECORDING
-        name = "warning-circle" if self.state.error is not None else "microphone"
+        hot = bool(self.state.problems) or self.state.phase is VoicePhase.RECORDING
+        name = "warning-circle" if self.state.problems else "microphone"
         self._mark.setPixmap(pixmap(name, theme.hot if hot else theme.accent, 20, self.devicePixelRatioF()))
         paint_icon(self.close_button, "x", theme)
 
@@ -176,7 +179,7 @@ class VoiceStrip(Panel):
     def _told_words(self) -> str:
         if self.state.offers_model:
             return tr("Writing down speech needs a model of its own; it runs on this machine.")
-        return str(self.state.told) if self.state.told is not None else ""
+        return "\n".join(map(str, self.state.told))
 
     def _fetch_words(self) -> str:
         if not self.state.offers_model or self._library is None:
@@ -224,6 +227,14 @@ class VoiceStrip(Panel):
         for button in (self.done_button, self.discard_button, self.fetch_button, self.close_button):
             row.addWidget(button)
         self._column.addLayout(row)
+
+
+def _problem_lines(problems: Sequence[Problem]) -> str:
+    """One line each; of many the first ones and a count."""
+    lines = [problem.line() for problem in problems[:_PROBLEMS]]
+    if len(problems) > _PROBLEMS:
+        lines.append(tr("… and {count} more.", count=len(problems) - _PROBLEMS))
+    return "\n".join(lines)
 
 
 def _words_of(state: VoiceState) -> VoiceState:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QInputMethodEvent, QKeyEvent, QTextCursor
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout
+from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QInputMethodEvent, QKeyEvent, QTextCursor, QTextDocument
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextDocumentLayout, QPlainTextEdit, QVBoxLayout
 
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
@@ -34,14 +34,23 @@ class PromptEdit(QPlainTextEdit):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.send_on_enter = True
         self._preedit = ""
-        self.document().setDocumentMargin(2)
-        self.document().documentLayout().documentSizeChanged.connect(self.fit)
-        self.fit()
+        self.use(QTextDocument(self))
 
     @property
     def composing(self) -> bool:
         """Whether an input method holds text that is not part of the document yet."""
         return bool(self._preedit)
+
+    def use(self, document: QTextDocument) -> None:
+        """Write in this document from now on; the one before keeps its text."""
+        if not isinstance(document.documentLayout(), QPlainTextDocumentLayout):
+            document.setDocumentLayout(QPlainTextDocumentLayout(document))
+            document.documentLayout().documentSizeChanged.connect(self.fit)
+        document.setDefaultFont(self.font())
+        document.setDocumentMargin(2)
+        self.setDocument(document)
+        self.moveCursor(QTextCursor.MoveOperation.End)
+        self.fit()
 
     def fit(self, *_: object) -> None:
         """Take the height of the text, between one line and eight; only a longer one gets a scroll bar.
