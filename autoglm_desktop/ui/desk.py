@@ -353,7 +353,7 @@ class Desk(QObject):
             self.controller.assistant.update_settings(settings)
 
     def _settings_applied(self, settings: Settings) -> None:
-        if self.settings_dialog is not None and self.settings_dialog.settings != settings:
+        if self.settings_dialog is not None:
             self.settings_dialog.show_settings(settings)
         if self.service is not None:
             self.service.apply(settings)

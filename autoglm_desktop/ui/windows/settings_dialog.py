@@ -96,14 +96,15 @@ class SettingsDialog(QDialog):
         return self._rows[name]
 
     def show_settings(self, settings: Settings) -> None:
-        """Put these values into the controls without telling anyone."""
+        """Put these values into the controls without telling anyone; what is being edited stays as it is."""
         self._loading = True
         self.settings = settings
+        shown = settings.model_copy(update=self._pending)
         for name, widget in self._rows.items():
-            value = getattr(settings, name)
-            _set_value(widget, value // _MIB if name in _IN_MIB else value)
+            value = getattr(shown, name)
+            _show_value(widget, value // _MIB if name in _IN_MIB else value)
         for page in self._pages:
-            page.show_settings(settings)
+            page.show_settings(shown)
         self._loading = False
 
     def set_theme(self, theme: Theme) -> None:
@@ -296,12 +297,16 @@ def _connect(widget: QWidget, changed: Callable[[Any], None]) -> None:
         widget.valueChanged.connect(changed)
 
 
-def _set_value(widget: QWidget, value: Any) -> None:
+def _show_value(widget: QWidget, value: Any) -> None:
+    """Show another value than the one that is there; a field that is typed in keeps its text and its cursor."""
     if isinstance(widget, QComboBox):
         widget.setCurrentIndex(widget.findData(value))
     elif isinstance(widget, QCheckBox):
         widget.setChecked(value)
+    elif widget.hasFocus():
+        return
     elif isinstance(widget, QPlainTextEdit):
-        widget.setPlainText(value)
+        if widget.toPlainText() != value:
+            widget.setPlainText(value)
     elif isinstance(widget, (QSpinBox, QDoubleSpinBox)):
         widget.setValue(value)
