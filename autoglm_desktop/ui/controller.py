@@ -166,8 +166,10 @@ class Controller(QObject):
             self.assistant.stop(conversation_id)
 
     def edit(self, node_id: str, text: str) -> None:
+        """Ask with another prompt; when that fails, its editor stays with what was written."""
         with self.telling():
             self.assistant.edit(node_id, text)
+            self.window.transcript.end_edit(node_id)
 
     def regenerate(self, node_id: str, *, drop_oldest: bool = False) -> None:
         with self.telling():

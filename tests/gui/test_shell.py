@@ -19,6 +19,8 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.script import Hold, Reply
+from autoglm_desktop.ui.transcript.bubble import PromptEditor
+from tests.helpers.transcripts import button
 from tests.helpers.windows import ENGLISH, Opened, open_window
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -36,6 +38,13 @@ def say(opened: Opened, text: str) -> None:
 def wait_idle(qtbot: QtBot, opened: Opened, answers: int = 1) -> None:
     """Wait until so many answers ended and the window knows it."""
     qtbot.waitUntil(lambda: opened.idle(answers), timeout=5000)
+
+
+def editor_in(transcript: QWidget) -> QPlainTextEdit:
+    """The field of the prompt that is being edited."""
+    editor = transcript.findChild(PromptEditor)
+    assert isinstance(editor, PromptEditor)
+    return editor.edit
 
 
 def test_a_message_is_answered_and_everything_around_it_follows(
@@ -72,6 +81,29 @@ def test_send_is_stop_while_answering_and_esc_stops(qtbot: QtBot, qapp: QApplica
         answer = opened.assistant.path(opened.assistant.conversations()[0].id)[-1]
         assert answer.state is NodeState.INTERRUPTED
         assert answer.text.startswith("one two")
+
+
+def test_an_edited_prompt_that_is_refused_stays_in_its_editor(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, [Reply("one"), Reply("two")]) as opened:
+        transcript, desk = opened.shell.window.transcript, opened.shell.desk
+        say(opened, "first")
+        wait_idle(qtbot, opened)
+        button(transcript, "Edit this prompt").click()
+        editor = editor_in(transcript)
+        editor.setPlainText("rewritten at length")
+        opened.library.installed.clear()
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+        assert desk.first_run is not None
+        assert editor_in(transcript).toPlainText() == "rewritten at length"
+        opened.library.installed.add(opened.assistant.settings.model_id)
+        desk.first_run.ready.emit(opened.assistant.settings.model_id)
+        QTest.keyClick(editor_in(transcript), Qt.Key.Key_Return)
+        wait_idle(qtbot, opened, 2)
+        path = opened.assistant.path(opened.assistant.conversations()[0].id)
+        assert [node.text for node in path] == ["rewritten at length", "two"]
+        qtbot.waitUntil(lambda: not transcript.findChildren(PromptEditor))
 
 
 def test_switching_away_from_a_running_answer_and_back_loses_nothing(

@@ -126,6 +126,9 @@ def test_edit_sends_the_new_text_and_escape_gives_up(view: TranscriptView, qtbot
     with qtbot.waitSignal(view.edit_submitted) as told:
         QTest.keyClick(editor, Qt.Key.Key_Return)
     assert told.args == ["n1", "new\nline"]
+    assert row(view, "n1").findChild(QPlainTextEdit) is editor  # it may yet be refused
+    view.end_edit("n1")
+    assert row(view, "n1").findChild(QPlainTextEdit) is None
 
 
 def test_branches(view: TranscriptView, qtbot: QtBot) -> None:

@@ -81,7 +81,10 @@ class Bubble(Piece):
 
 
 class PromptEditor(Piece):
-    """A prompt being edited: Enter sends, Shift+Enter breaks the line, Esc gives up."""
+    """A prompt being edited: Enter sends, Shift+Enter breaks the line, Esc gives up.
+
+    After `submitted` it stays, for the new text may be refused; who takes the text ends it.
+    """
 
     submitted = Signal(str)
     changed = Signal(str)
@@ -128,7 +131,6 @@ class PromptEditor(Piece):
     def _submit(self) -> None:
         text = self.edit.toPlainText().strip()
         if text or self._may_be_empty:
-            self.ended.emit()
             self.submitted.emit(text)
 
 

@@ -192,6 +192,10 @@ class TranscriptView(Column):
         else:
             self._replace(node_id, fresh)
 
+    def end_edit(self, node_id: str) -> None:
+        """The edited text of this prompt was taken: its editor goes."""
+        self._draft_changed(node_id, None)
+
     def set_pictures(self, pictures: Pictures) -> None:
         """Where thumbnails of images come from."""
         self._tools = replace(self._tools, pictures=pictures)
