@@ -254,6 +254,7 @@ class Controller(QObject):
         self.window.look.apply(settings)
         composer = self.window.composer
         composer.edit.send_on_enter = settings.send_on_enter
+        self.window.transcript.set_send_on_enter(settings.send_on_enter)
         composer.think.setChecked(settings.think)
         self._show_tier()
         self.settings_changed.emit(settings)

@@ -83,9 +83,7 @@ def test_send_is_stop_while_answering_and_esc_stops(qtbot: QtBot, qapp: QApplica
         assert answer.text.startswith("one two")
 
 
-def test_an_edited_prompt_that_is_refused_stays_in_its_editor(
-    qtbot: QtBot, qapp: QApplication, tmp_path: Path
-) -> None:
+def test_an_edited_prompt_that_is_refused_stays_in_its_editor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with open_window(qapp, tmp_path, [Reply("one"), Reply("two")]) as opened:
         transcript, desk = opened.shell.window.transcript, opened.shell.desk
         say(opened, "first")

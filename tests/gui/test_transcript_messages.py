@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QTextBrowser, QWidget
 from pytestqt.qtbot import QtBot
@@ -129,6 +129,29 @@ def test_edit_sends_the_new_text_and_escape_gives_up(view: TranscriptView, qtbot
     assert row(view, "n1").findChild(QPlainTextEdit) is editor  # it may yet be refused
     view.end_edit("n1")
     assert row(view, "n1").findChild(QPlainTextEdit) is None
+
+
+def test_an_edited_prompt_obeys_the_enter_setting_and_input_methods(view: TranscriptView) -> None:
+    talk, sent = Talk(), list[str]()
+    view.edit_submitted.connect(lambda _, text: sent.append(text))
+    view.set_path([talk.user("old"), talk.answer("a")])
+    button(row(view, "n1"), "Edit this prompt").click()
+    editor = row(view, "n1").findChild(QPlainTextEdit)
+    assert isinstance(editor, QPlainTextEdit)
+    QApplication.sendEvent(editor, QInputMethodEvent("ni", []))
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert not sent
+    committed = QInputMethodEvent("", [])
+    committed.setCommitString("你")
+    QApplication.sendEvent(editor, committed)
+    view.set_send_on_enter(False)
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert not sent
+    QTest.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert sent == ["old你"]
+    view.set_send_on_enter(True)
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert len(sent) == 2
 
 
 def test_branches(view: TranscriptView, qtbot: QtBot) -> None:

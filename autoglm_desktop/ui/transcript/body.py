@@ -27,6 +27,8 @@ class Tools:
     look: Look
     lexers: Lexers
     pictures: PictureSource | None = None
+    send_on_enter: bool = True
+    """Whether Enter alone sends an edited prompt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,13 @@ class TranscriptView(Column):
         else:
             self._replace(node_id, fresh)
 
+    def set_send_on_enter(self, sends: bool) -> None:
+        """Whether Enter alone sends an edited prompt; it holds for an open editor, too."""
+        self._tools = replace(self._tools, send_on_enter=sends)
+        for piece in self._live.values():
+            if isinstance(piece, PromptRow) and piece.editor is not None:
+                piece.editor.edit.send_on_enter = sends
+
     def end_edit(self, node_id: str) -> None:
         """The edited text of this prompt was taken: its editor goes."""
         self._draft_changed(node_id, None)
