@@ -57,6 +57,8 @@ class Controller(QObject):
     failed = Signal(object)
     """An `ErrorReport` to show."""
     settings_changed = Signal(object)
+    shown = Signal(object)
+    """A person went to a conversation: its id, or None for a new one."""
 
     def __init__(self, window: MainWindow, assistant: Assistant) -> None:
         super().__init__(window)
@@ -104,6 +106,7 @@ class Controller(QObject):
     def new_chat(self, *, temporary: bool = False) -> None:
         """An empty conversation; it is created with its first message."""
         self._show_path(None, [], temporary=temporary)
+        self.shown.emit(None)
         self.window.composer.edit.setFocus()
 
     def open(self, conversation_id: str) -> None:
@@ -112,6 +115,7 @@ class Controller(QObject):
             path = self.assistant.path(conversation_id)
             temporary = self.assistant.conversation(conversation_id).temporary
             self._show_path(conversation_id, path, temporary=temporary)
+            self.shown.emit(conversation_id)
             found = self.window.sidebar.model.found_node(conversation_id)
             if found is not None and any(node.id == found for node in path):
                 self.window.transcript.scroll_to_node(found)
@@ -205,7 +209,7 @@ class Controller(QObject):
             self._temporary = tuple(identity for identity in self._temporary if identity != conversation_id)
             self.images.forget(conversation_id)
             if conversation_id == self.state.conversation_id:
-                self.new_chat()
+                self._show_path(None, [], temporary=False)
             self.window.sidebar.undo_bar.offer(conversation)
 
     def undo_delete(self, conversation_id: str) -> None:
