@@ -25,7 +25,7 @@ from autoglm_desktop.assistant.events import (
     SettingsChanged,
     TierChanged,
 )
-from autoglm_desktop.core.conversation import Node, NodeState
+from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineStatus
 from autoglm_desktop.core.i18n import tr
@@ -265,8 +265,8 @@ class Controller(QObject):
 
     def _show_path(self, conversation_id: str | None, path: list[Node], *, temporary: bool) -> None:
         self.state = opened(self.state, conversation_id, path, temporary=temporary)
-        streaming = {node.conversation_id for node in path if node.state is NodeState.STREAMING}
-        self.state = replace(self.state, busy=self.state.busy | streaming)
+        if conversation_id is not None and self.assistant.is_busy(conversation_id):
+            self.state = replace(self.state, busy=self.state.busy | {conversation_id})
         self._last_id = path[-1].id if path else None
         self.window.transcript.set_path(path)
         self.window.composer.show_temporary(temporary=temporary)

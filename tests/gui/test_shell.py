@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,15 @@ from autoglm_desktop.core.conversation import NodeState
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineState, EngineStatus
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.messages import Role
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.script import Hold, Reply
+from autoglm_desktop.store.store import Store
+from autoglm_desktop.ui.paths import DataPaths
 from autoglm_desktop.ui.transcript.bubble import PromptEditor
 from tests.helpers.transcripts import button
+from tests.helpers.trees import node
 from tests.helpers.windows import ENGLISH, Opened, open_window
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -124,6 +130,28 @@ def test_switching_away_from_a_running_answer_and_back_loses_nothing(
         answer = opened.assistant.path(first)[-1]
         assert answer.text == text
         assert opened.shell.window.transcript.node_ids()[-1] == answer.id
+
+
+def test_an_answer_that_another_process_makes_does_not_lock_the_conversation(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, [Reply("one"), Reply("two")]) as opened:
+        window = opened.shell.window
+        say(opened, "first")
+        wait_idle(qtbot, opened)
+        conversation_id = opened.assistant.conversations()[0].id
+        with closing(Store(DataPaths(tmp_path).store)) as other:
+            last = other.path_of(conversation_id)[-1]
+            prompt = node(conversation_id, last, Role.USER, "from the terminal")
+            answer = replace(node(conversation_id, prompt, Role.ASSISTANT, "half"), state=NodeState.STREAMING)
+            other.add_nodes(conversation_id, [prompt, answer])
+            opened.shell.controller.open(conversation_id)
+            assert not window.composer.busy
+            assert button(window.transcript, "Retry").isVisible()
+            say(opened, "second")
+            wait_idle(qtbot, opened, 2)
+        path = opened.assistant.path(conversation_id)
+        assert [each.text for each in path] == ["first", "one", "from the terminal", "half", "second", "two"]
 
 
 def test_the_tier_chooser_says_what_auto_chose_and_why(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
