@@ -20,6 +20,10 @@ CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftM
 TROUBLE = ErrorReport(ErrorCode.NOT_WRITABLE, msg("The disk is full."), msg("Free some space."))
 
 
+def chat_shown(opened: Opened) -> bool:
+    return opened.shell.window.chat_shown
+
+
 def press_new(opened: Opened) -> None:
     QTest.keyClick(opened.shell.window, Qt.Key.Key_N, CONTROL)
 
@@ -62,9 +66,9 @@ def test_what_needs_the_conversation_shows_it(
     with open_window(qapp, tmp_path, prepare=an_old_one) as opened:
         for show in (opened.shell.desk.show_scenarios, opened.shell.desk.show_claims):
             show()
-            assert not opened.shell.window.chat_shown
+            assert chat_shown(opened) is False
             go(opened)
-            assert opened.shell.window.chat_shown
+            assert chat_shown(opened) is True
             assert opened.shell.window.composer.edit.hasFocus()
 
 

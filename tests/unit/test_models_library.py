@@ -269,6 +269,40 @@ def test_a_local_folder_becomes_a_model_of_its_own(library: ModelLibrary, tmp_pa
     assert [model.id for model in library.list()] == [MODEL_ID]
 
 
+def test_a_copy_of_a_model_of_ours_becomes_a_model(library: ModelLibrary, tmp_path: Path) -> None:
+    _pull(library)
+    info = library.add(Path(library.ref(MODEL_ID).folder), "a-copy")
+    assert (info.id, info.installed) == ("a-copy", True)
+    library.verify("a-copy")
+    assert [model.id for model in library.list()] == [MODEL_ID, "a-copy"]
+    library.remove(MODEL_ID)
+    library.verify("a-copy")
+
+
+@pytest.mark.parametrize("stage", [PullStage.COPYING, PullStage.CONVERTING, PullStage.VERIFYING])
+def test_adding_can_be_stopped_and_leaves_nothing(library: ModelLibrary, tmp_path: Path, stage: PullStage) -> None:
+    write_tiny_gguf(tmp_path / "own.gguf")
+    told: list[PullProgress] = []
+    with pytest.raises(AppError) as caught:
+        library.add(
+            tmp_path / "own.gguf", on_progress=told.append, cancelled=lambda: bool(told) and told[-1].stage is stage
+        )
+    assert _code(caught) is ErrorCode.CANCELLED
+    assert [model.id for model in library.list()] == [MODEL_ID]
+    assert not list((tmp_path / "data" / "models").rglob("*.safetensors"))
+    assert library.add(tmp_path / "own.gguf").installed
+
+
+def test_verifying_tells_how_far_it_is_and_can_be_stopped(library: ModelLibrary) -> None:
+    _pull(library)
+    told: list[PullProgress] = []
+    library.verify(MODEL_ID, on_progress=told.append)
+    assert told[-1].done_bytes == told[-1].total_bytes > 0
+    with pytest.raises(AppError) as caught:
+        library.verify(MODEL_ID, cancelled=lambda: True)
+    assert _code(caught) is ErrorCode.CANCELLED
+
+
 def test_a_local_gguf_is_converted(library: ModelLibrary, tmp_path: Path) -> None:
     write_tiny_gguf(tmp_path / "Some Model.gguf", "llama")
     info = library.add(tmp_path / "Some Model.gguf", "own")
