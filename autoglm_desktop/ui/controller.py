@@ -179,18 +179,17 @@ class Controller(QObject):
         with self.telling():
             self.assistant.regenerate(node_id, drop_oldest=drop_oldest)
 
-    def choose_in_full_context(self, choice: str) -> None:
+    def choose_in_full_context(self, node_id: str, choice: str) -> None:
         """``new`` or ``drop_oldest``, below an answer that did not fit."""
         if choice == "new":
             self.new_chat()
-        elif self._last_id is not None:
-            self.regenerate(self._last_id, drop_oldest=True)
+        else:
+            self.regenerate(node_id, drop_oldest=True)
 
-    def retry_in_tier(self, tier: str) -> None:
+    def retry_in_tier(self, node_id: str, tier: str) -> None:
         """Use a tier that fits, and make the answer that failed for it again."""
         self.choose_tier(TierChoice(tier))
-        if self._last_id is not None:
-            self.regenerate(self._last_id)
+        self.regenerate(node_id)
 
     def select_branch(self, node_id: str) -> None:
         with self.telling():

@@ -27,6 +27,7 @@ from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL, MODALITIES
 from .images.tools import ImageTools
 from .models.conversations import title
 from .paths import DataPaths
+from .transcript.error_box import OTHER_MODEL_HELPS
 from .voice.desk import VoiceDesk
 from .widgets.banner import Action, Notice
 from .widgets.top_bar import ModelEntry
@@ -342,6 +343,9 @@ class Desk(QObject):
             with self.controller.telling():
                 self.controller.assistant.load_modality(MODALITIES[place])
 
+    def _open_log(self) -> None:
+        open_folder(self.paths.log.parent)
+
     def _unload_part(self, place: int) -> None:
         if place == LANGUAGE_MODEL:
             self._unload()
@@ -376,7 +380,7 @@ class Desk(QObject):
             tier = TierChoice(report.suggested_tier)
             use = msg("Use {tier}", tier=tier.value.upper())
             return Action(use, lambda: self._retry_in(tier)), self._other_model()
-        if report.code in (ErrorCode.WEIGHTS_CORRUPT, ErrorCode.UNSUPPORTED_ARCHITECTURE, ErrorCode.MODEL_UNKNOWN):
+        if report.code in OTHER_MODEL_HELPS:
             return (self._other_model(),)
         return ()
 
@@ -393,12 +397,14 @@ class Desk(QObject):
         controller.settings_changed.connect(self._settings_applied)
         controller.shown.connect(self._chat_wanted)
         window.transcript.image_opened.connect(self.images.show)
+        window.transcript.models_requested.connect(self.show_models)
+        window.transcript.log_requested.connect(self._open_log)
         window.sidebar.settings_requested.connect(self.show_settings)
         window.sidebar.scenarios_requested.connect(self.show_scenarios)
         window.sidebar.claims_requested.connect(self.show_claims)
         window.sidebar.kiosk_requested.connect(self.show_kiosk)
         window.sidebar.export_requested.connect(self.export)
-        window.banners.log_requested.connect(lambda: open_folder(self.paths.log.parent))
+        window.banners.log_requested.connect(self._open_log)
         window.dock.history_requested.connect(self.show_energy_history)
         window.dock.load_requested.connect(self._load_part)
         window.dock.unload_requested.connect(self._unload_part)

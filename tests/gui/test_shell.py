@@ -201,11 +201,41 @@ def test_an_answer_without_room_is_made_in_the_smaller_tier(qtbot: QtBot, qapp: 
     with open_window(qapp, tmp_path, [Reply(load_error=NO_ROOM), Reply("Fits now.")]) as opened:
         say(opened, "hello")
         wait_idle(qtbot, opened)
-        opened.shell.window.transcript.tier_suggested.emit("int4")
+        button(opened.shell.window.transcript, "Use INT4").click()
         wait_idle(qtbot, opened, 2)
         answer = opened.assistant.path(opened.assistant.conversations()[0].id)[-1]
         assert answer.text == "Fits now."
         assert answer.tier is Tier.INT4
+
+
+def test_the_buttons_of_an_older_failed_answer_are_about_that_one(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, [Reply(load_error=NO_ROOM), Reply("Later."), Reply("Fits now.")]) as opened:
+        say(opened, "first")
+        wait_idle(qtbot, opened)
+        failed = opened.finished[0].node
+        say(opened, "second")
+        wait_idle(qtbot, opened, 2)
+        button(opened.shell.window.transcript, "Use INT4").click()
+        wait_idle(qtbot, opened, 3)
+        path = opened.assistant.path(failed.conversation_id)
+        assert [node.text for node in path] == ["first", "Fits now."]
+        assert failed.id in path[-1].siblings
+
+
+@pytest.mark.parametrize("code", [ErrorCode.OUT_OF_MEMORY, ErrorCode.ENGINE_DIED])
+def test_a_preload_that_nothing_fits_offers_another_model(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, code: ErrorCode
+) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        opened.shell.desk.show_error(ErrorReport(code, msg("There is no room."), msg("Use a smaller model.")))
+        (banner,) = opened.shell.window.banners.banners()
+        assert [button.text() for button in banner.actions_shown] == ["Choose another model"]
+        QTest.mouseClick(banner.actions_shown[0], Qt.MouseButton.LeftButton)
+        manager = opened.shell.desk.manager
+        assert manager is not None
+        assert manager.isVisible()
 
 
 @pytest.mark.parametrize("choice", ["new", "drop_oldest"])
@@ -216,7 +246,8 @@ def test_a_full_context_has_two_ways_on(qtbot: QtBot, qapp: QApplication, tmp_pa
         wait_idle(qtbot, opened)
         say(opened, "second")
         wait_idle(qtbot, opened, 2)
-        opened.shell.window.transcript.context_choice.emit(choice)
+        name = {"new": "New conversation", "drop_oldest": "Leave out the oldest messages"}[choice]
+        button(opened.shell.window.transcript, name).click()
         if choice == "new":
             assert opened.shell.window.transcript.node_ids() == []
             return

@@ -46,14 +46,16 @@ class TranscriptView(Column):
     branch_selected = Signal(str)
     retry_requested = Signal(str)
     continue_requested = Signal(str)
-    context_choice = Signal(str)
-    tier_suggested = Signal(str)
+    context_choice = Signal(str, str)
+    tier_suggested = Signal(str, str)
+    models_requested = Signal()
+    log_requested = Signal()
     suggestion_chosen = Signal(str)
     copied = Signal(str)
     image_opened = Signal(object, int)
     """Images of a message, and the place of the one to see in full."""
 
-    def __init__(self, theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme = LIGHT, parent: QWidget | None = None, *, kiosk: bool = False) -> None:
         background = Background()
         formulas = Formulas(None, background)
         look = Look(theme, formulas, QApplication.font())
@@ -62,7 +64,7 @@ class TranscriptView(Column):
             helper.setParent(self)
         formulas.arrived.connect(self._formulas_arrived)
         self._background, self._formulas = background, formulas
-        self._tools = Tools(look, Lexers(background))
+        self._tools = Tools(look, Lexers(background), kiosk=kiosk)
         self._intents = self._connected_intents()
         self._dirty: set[str] = set()
         self._greeting: Greeting | None = None
@@ -314,6 +316,8 @@ class TranscriptView(Column):
         intents.continue_requested.connect(self.continue_requested)
         intents.context_choice.connect(self.context_choice)
         intents.tier_suggested.connect(self.tier_suggested)
+        intents.models_requested.connect(self.models_requested)
+        intents.log_requested.connect(self.log_requested)
         intents.expanded.connect(self._expanded)
         intents.draft_changed.connect(self._draft_changed)
         intents.image_opened.connect(self._open_image)
