@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.models import download
 from autoglm_desktop.models.catalogue import Catalogue
 from autoglm_desktop.models.convert import convert
 from autoglm_desktop.models.fetch import Sources
@@ -97,6 +98,25 @@ def test_the_next_source_is_taken_and_the_reason_kept(
     assert str(failure.source) == "Hugging Face Hub"
     assert "404" in failure.details
     assert again.info(MODEL_ID).installed
+
+
+def test_a_hub_that_stalls_is_left_for_the_next_source_after_one_silence(
+    loopback_index: Loopback, sources: Sources, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "READ_TIMEOUT_S", 0.3)
+    catalogue = Catalogue.load(offer(loopback_index, tmp_path / "again", hub=True).catalogue)
+    entry = catalogue.model[0]
+    (hub,) = [source for source in entry.source if source.kind == "hub"]
+    described = {"id": hub.repo, "sha": "c0ffee", "siblings": []}
+    server.pages[f"/api/models/{hub.repo}/revision/{hub.revision}"] = Page(json.dumps(described).encode())
+    address = f"/{hub.repo}/resolve/c0ffee/{entry.file[0].name}"
+    server.pages[address] = Page(bytes(1000), hold_after=0)
+    library = ModelLibrary(tmp_path / "other", catalogue=catalogue, sources=sources)
+    _pull(library)
+    assert len(server.asked(address)) == 1
+    (failure,) = library.source_failures(MODEL_ID)
+    assert "ReadTimeout" in failure.details
+    library.verify(MODEL_ID)
 
 
 def test_an_archive_cut_short_is_refused_and_the_old_state_stays(
