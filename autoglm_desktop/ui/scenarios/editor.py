@@ -29,7 +29,7 @@ from autoglm_desktop.core.i18n import Text, language, msg, tr
 from autoglm_desktop.energy.scenario import Phase, Random, Scenario, clock_text
 from autoglm_desktop.energy.scenario_files import read_scenario, scenario_ids
 from autoglm_desktop.ui.appearance import Appearance
-from autoglm_desktop.ui.widgets.parts import describe, label
+from autoglm_desktop.ui.widgets.parts import Scroll, describe, label
 
 _PHASES = (
     msg("Begin"),
@@ -138,7 +138,9 @@ class ScenarioEditor(QDialog):
             ) from error
 
     def _lay_out(self) -> None:
-        column, form = QVBoxLayout(self), QFormLayout()
+        outside, body, form = QVBoxLayout(self), QWidget(), QFormLayout()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
         goal = QHBoxLayout()
         for widget in (self.has_goal, self.until, self.reserve):
             goal.addWidget(widget)
@@ -161,8 +163,9 @@ class ScenarioEditor(QDialog):
             describe(table, text)
             column.addWidget(table)
             column.addLayout(_row_buttons(table))
-        column.addWidget(self.told)
-        column.addWidget(self.buttons)
+        outside.addWidget(Scroll(body), 1)
+        outside.addWidget(self.told)
+        outside.addWidget(self.buttons)
 
 
 def _row_buttons(table: QTableWidget) -> QHBoxLayout:
