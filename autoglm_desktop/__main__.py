@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 _WINDOW_OPTIONS = ("--model", "--lang", "--data-dir", "--log-level")
 """What the window understands; each takes a value."""
 
+INTERRUPTED = 130
 GUIDE_QUESTION = "你是谁?"
 
 
@@ -30,19 +30,29 @@ def wants_window(argv: Sequence[str]) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the application; returns the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if wants_window(arguments):
-        from autoglm_desktop import app
+    """Run the application; returns the exit status, 130 after Ctrl-C at any moment."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
+
+def _run(arguments: list[str]) -> int:
+    from autoglm_desktop.core.interrupts import held
+
+    if wants_window(arguments):
+        with held() as check:
+            from autoglm_desktop import app
+        check()
         if app.has_display():
             return _run_kiosk(arguments) if _names_kiosk(arguments) else app.run_window(arguments)
         if _names_kiosk(arguments):
             print("autoglm-desktop: the kiosk needs a display, and none was found.", file=sys.stderr)
             return 1
         arguments = ["chat", *arguments, *_without_display()]
-    from autoglm_desktop import cli
-
+    with held() as check:
+        from autoglm_desktop import cli
+    check()
     return cli.main(arguments)
 
 
@@ -51,6 +61,8 @@ def _names_kiosk(arguments: Sequence[str]) -> bool:
 
 
 def _run_kiosk(arguments: Sequence[str]) -> int:
+    from pathlib import Path
+
     from autoglm_desktop import app, app_kiosk
 
     parsed = app.parse(arguments)

@@ -30,6 +30,7 @@ from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
 from autoglm_desktop.assistant.leftovers import remove_files
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.interrupts import held
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.settings import Settings, load_settings, save_settings
 from autoglm_desktop.engine.client import EngineClient, EngineOptions
@@ -91,19 +92,21 @@ def has_display() -> bool:
 def run_window(argv: Sequence[str] = (), *, on_shown: Callable[[Shell], None] | None = None) -> int:
     """Open the window and run until it closes. Returns the exit status: 0, or 1 with one line on stderr.
 
+    Raises KeyboardInterrupt after a Ctrl-C during the start, once what was opened is closed again.
+
     `on_shown` gets the window once it is shown, on the GUI thread: for programs that measure it or take its picture.
     """
     arguments = parse(argv)
     logging.getLogger().addHandler(logging.NullHandler())  # until the log is open nothing goes to stderr
     try:
-        with ExitStack() as closing:
+        with held() as check, ExitStack() as closing:
             lock = take_lock(arguments.data_dir)
             if lock is None:
                 return _wake_first(arguments.data_dir)
             closing.callback(lock.release)
             start_log(arguments)
             _finish_wipe(DataPaths(arguments.data_dir).kiosk_files)
-            return _run(arguments, closing, on_shown)
+            return _run(arguments, closing, check, on_shown)
     except AppError as error:
         log.exception("the window could not start")
         print(f"autoglm-desktop: {error.report.line()}", file=sys.stderr)
@@ -113,8 +116,13 @@ def run_window(argv: Sequence[str] = (), *, on_shown: Callable[[Shell], None] | 
         return 1
 
 
-def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], None] | None) -> int:
-    """Build everything, run Qt's loop, and let `closing` take it all down in the opposite order."""
+def _run(
+    arguments: Arguments, closing: ExitStack, check: Callable[[], None], on_shown: Callable[[Shell], None] | None
+) -> int:
+    """Build everything, run Qt's loop, and let `closing` take it all down in the opposite order.
+
+    `check` raises KeyboardInterrupt after a Ctrl-C, here where that is safe.
+    """
     paths = DataPaths(arguments.data_dir)
     stored, notices = load_settings(paths.settings)
     settings = stored.model_copy(update=arguments.overrides())
@@ -124,6 +132,7 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     energy = EnergyService(settings=settings, own_phones=paths.phones)
     closing.callback(energy.close)
     begin_to_load(engine, library, energy, settings)
+    check()
     store, told = _open_store(paths)
     closing.callback(store.close)
     cloud = CloudDesk(engine, settings, library, energy)
@@ -142,6 +151,7 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
 
     from autoglm_desktop.ui import shell as qt
 
+    check()
     application = qt.make_application()
     service = ServiceHost(assistant)
     closing.callback(service.stop)
@@ -161,6 +171,7 @@ def _run(arguments: Arguments, closing: ExitStack, on_shown: Callable[[Shell], N
     if on_shown is not None:
         on_shown(shell)
     with signals_close(application.closeAllWindows):
+        check()
         return application.exec()
 
 

@@ -20,6 +20,7 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
 from autoglm_desktop.core.errors import AppError
+from autoglm_desktop.core.interrupts import held
 from autoglm_desktop.core.kiosk import KioskConfig, load_kiosk, make_kiosk
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.settings import load_settings
@@ -63,14 +64,14 @@ def run_kiosk(
     logging.getLogger().addHandler(logging.NullHandler())  # until the log is open nothing goes to stderr
     try:
         config = _config(arguments.data_dir, file)
-        with ExitStack() as closing:
+        with held() as check, ExitStack() as closing:
             lock = take_lock(arguments.data_dir, wait_s=_WINDOW_CLOSES_S)
             if lock is None:
                 print("autoglm-desktop: another window or kiosk has this data folder open; close it.", file=sys.stderr)
                 return 1
             closing.callback(lock.release)
             start_log(arguments)
-            status = _run(arguments, config, closing, given=engine, ending=ending, on_shown=on_shown)
+            status = _run(arguments, config, closing, given=engine, ending=ending, check=check, on_shown=on_shown)
     except AppError as error:
         log.exception("the kiosk could not start")
         print(f"autoglm-desktop: {error.report.line()}", file=sys.stderr)
@@ -96,6 +97,7 @@ def _run(
     *,
     given: Engine | None,
     ending: _Ending,
+    check: Callable[[], None],
     on_shown: Callable[[KioskWindow], None] | None,
 ) -> int:
     paths = DataPaths(arguments.data_dir)
@@ -134,6 +136,7 @@ def _run(
     if on_shown is not None:
         on_shown(window)
     with signals_close(window.allow_close):
+        check()
         return application.exec()
 
 

@@ -182,16 +182,24 @@ data_dir() { printf '%s' "${AUTOGLM_DATA_DIR:-${XDG_DATA_HOME:-$HOME/.local/shar
 # is_ready NAME MODEL...: the stamp holds and the models are where they were put.
 is_ready() {
   local model stamp=$VENV/.ready-$1
-  [[ -f $stamp && ! -e $RUNNING && -x $VENV/bin/python ]] || return 1
+  was_ready "$1" && [[ ! -e $RUNNING && -x $VENV/bin/python ]] || return 1
   for model in "${@:2}"; do
     [[ -f $(data_dir)/models/$model/autoglm.json ]] || return 1
   done
   [[ $(stamp_key) == "$(<"$stamp")" ]]
 }
 
+# was_ready NAME: a set-up with this data folder came to its end once, perhaps that of an older version.
+was_ready() {
+  local stamp=$VENV/.ready-$1
+  [[ -f $stamp && -d $(data_dir)/models && $(tail -n 1 "$stamp") == "$(data_dir)" ]]
+}
+
+has_any_model() { compgen -G "$(data_dir)/models/*/autoglm.json" >/dev/null; }
+
 mark_ready() { stamp_key >"$VENV/.ready-$1"; }
 
-# Only one set-up at a time in this folder.
+# Only one set-up at a time in this folder. Whoever is done closes file 9, or what it starts would keep the lock.
 lock_setup() {
   exec 9<"$ROOT/packaging/common.sh"
   flock --nonblock 9 && return

@@ -17,18 +17,22 @@ NO_PACKAGES=$VENV/.packages-missing # the set-up is done but for system packages
 
 set_up() {
   lock_setup
-  is_ready app "$MODEL" && return
+  is_ready app && return
   local packages=yes
   install_packages app || packages=no
   make_venv
   pip_install "$ROOT"
-  fetch_model "$MODEL"
-  fetch_model "$SPEECH_MODEL" || say "Chat works. For speech, later: .venv/bin/autoglm-desktop models pull $SPEECH_MODEL"
+  was_ready app || fetch_first_models
   rm -f "$NO_PACKAGES"
   [[ $packages == yes ]] || : >"$NO_PACKAGES"
   mark_ready app
-  exec 9<&-
   say "Everything is set up."
+}
+
+# Once only: which models are here afterwards is up to the person.
+fetch_first_models() {
+  has_any_model || fetch_model "$MODEL"
+  fetch_model "$SPEECH_MODEL" || say "Chat works. For speech, later: .venv/bin/autoglm-desktop models pull $SPEECH_MODEL"
 }
 
 start() {
@@ -55,8 +59,9 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
-if ! is_ready app "$MODEL"; then
+if ! is_ready app; then
   set_up
+  exec 9<&-
 elif [[ -e $NO_PACKAGES ]] && install_packages app; then
   rm -f "$NO_PACKAGES"
 fi

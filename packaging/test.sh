@@ -26,7 +26,10 @@ check() {
   "$VENV/bin/$1" "${@:2}"
 }
 
-is_ready test "${MODELS[@]}" || set_up
+if ! is_ready test "${MODELS[@]}"; then
+  set_up
+  exec 9<&-
+fi
 cd "$ROOT"
 check ruff format --check .
 check ruff check .

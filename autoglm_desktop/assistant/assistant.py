@@ -201,10 +201,13 @@ class Assistant(Senses):
             store.purge(ids)
 
     def path(self, conversation_id: str) -> list[Node]:
-        """The shown branch, root first; a running answer as far as it has come."""
+        """The shown branch, root first; a running answer as far as it has come.
+
+        An answer of another process, which may have died over it, is shown as interrupted: nothing more of it is told.
+        """
         newer = self._runner.ahead_of_store(conversation_id)
         stored = self._store(conversation_id).path_of(conversation_id)
-        return [_newest(node, newer) for node in stored] if newer else stored
+        return [_newest(node, newer) for node in stored]
 
     def node(self, node_id: str) -> Node:
         """Raises AppError BAD_INPUT when there is none of that id."""
@@ -474,7 +477,9 @@ def _title(prompt: Node) -> str:
 
 def _newest(stored: Node, newer: dict[str, Node]) -> Node:
     found = newer.get(stored.id)
-    return replace(found, siblings=stored.siblings) if found is not None else stored
+    if found is not None:
+        return replace(found, siblings=stored.siblings)
+    return replace(stored, state=NodeState.INTERRUPTED) if stored.state is NodeState.STREAMING else stored
 
 
 def _require(node: Node, role: Role) -> None:

@@ -233,7 +233,8 @@ def verify(
 
 def _damage(library: ModelLibrary, name: str) -> AppError | None:
     try:
-        library.verify(name)
+        with pull_progress(name) as on_progress:
+            library.verify(name, on_progress=on_progress)
     except AppError as error:
         return error
     return None
@@ -273,7 +274,9 @@ def add(
     language: LanguageOption = None,
 ) -> None:
     """Install a copy of a model from this machine's disk."""
-    info = begin(typer_context, data_dir, log_level, language).library().add(path, name)
+    library = begin(typer_context, data_dir, log_level, language).library()
+    with pull_progress(name or path.name) as on_progress:
+        info = library.add(path, name, on_progress=on_progress)
     if as_json:
         print_json(asdict(info))
     else:

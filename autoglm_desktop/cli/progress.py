@@ -85,6 +85,8 @@ def stage_words(progress: PullProgress) -> str:
             return tr("connecting to {source}", source=progress.source or "…")
         case PullStage.DOWNLOADING:
             return tr("downloading from {source}", source=progress.source)
+        case PullStage.COPYING:
+            return tr("copying")
         case PullStage.VERIFYING:
             return tr("verifying")
         case PullStage.CONVERTING:

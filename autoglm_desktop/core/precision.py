@@ -18,6 +18,11 @@ class Tier(StrEnum):
         """The name as people write it, the same in every language: ``FP16``."""
         return self.value.upper()
 
+    @property
+    def smaller(self) -> Tier | None:
+        """The next one that takes less memory."""
+        return {Tier.FP16: Tier.INT8, Tier.INT8: Tier.INT4}.get(self)
+
 
 class TierChoice(StrEnum):
     """What the user asked for: a fixed tier, or that the application decides."""

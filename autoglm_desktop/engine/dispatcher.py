@@ -323,10 +323,15 @@ class Dispatcher:
         if self._active is not None and not self._active.begun:
             self._end_turn(Failed(self._active.request.turn_id, reports.refused(reason)))
 
+    def _tier(self) -> Tier | None:
+        """What the child holds or was to load."""
+        request = self._active.request if self._active is not None else None
+        return self._board.status.tier or (request.tier if isinstance(request, TurnRequest) else None)
+
     def _on_gone(self, life: object, exit_code: int) -> None:
         if life is not self._life or self._connection is None:
             return
-        report = reports.died(exit_code, self._connection.last_words())
+        report = reports.died(exit_code, self._connection.last_words(), self._tier())
         _LOG.warning("the engine ended by itself, status %d", exit_code)
         self._stop(error=report)
         if self._active is not None:

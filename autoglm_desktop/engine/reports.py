@@ -10,6 +10,7 @@ from autoglm_desktop.core.events import Failed, Finished, FinishReason, Memory, 
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.messages import TurnRequest
 from autoglm_desktop.core.perception import LookRequest, TranscribeRequest
+from autoglm_desktop.core.precision import Tier
 
 CANCELLED = ErrorReport(
     ErrorCode.CANCELLED, msg("Stopped before it was complete."), msg("Start it again when you like.")
@@ -67,18 +68,28 @@ def refused(reason: str) -> ErrorReport:
     )
 
 
-def died(exit_code: int, last_words: str) -> ErrorReport:
-    """The process ended by itself: `exit_code` as subprocess gives it, a negative one being a signal."""
+def died(exit_code: int, last_words: str, tier: Tier | None = None) -> ErrorReport:
+    """The process ended by itself: `exit_code` as subprocess gives it, a negative one being a signal.
+
+    `tier` is what it answered in or loaded. A smaller one is suggested after a kill, which is the system's way to get
+    memory back.
+    """
+    smaller = tier.smaller if tier is not None and _killed(exit_code) else None
     return ErrorReport(
         ErrorCode.ENGINE_DIED,
         _cause_of_death(exit_code),
         msg("What had arrived is kept. Ask again: the engine starts anew. A smaller tier or model needs less memory."),
         f"exit status {exit_code}\n{last_words}".strip(),
+        smaller,
     )
 
 
+def _killed(exit_code: int) -> bool:
+    return sys.platform != "win32" and exit_code == -signal.SIGKILL
+
+
 def _cause_of_death(exit_code: int) -> Text:
-    if sys.platform != "win32" and exit_code == -signal.SIGKILL:
+    if _killed(exit_code):
         return msg("The engine was ended by the system (signal 9), often for lack of memory.")
     if exit_code < 0:
         return msg("The engine crashed (signal {number}).", number=-exit_code)

@@ -9,7 +9,7 @@ from typing import Any
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 
-from . import safetensors_file
+from . import manifest, safetensors_file
 from .catalogue import require_runnable
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
@@ -49,8 +49,12 @@ def inspect(folder: Path) -> dict[str, Any]:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files that make up the model: weights, configuration, tokenizer; not what else lies there."""
-    return sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".json", ".jinja"))
+    """The files that make up the model: weights, configuration, tokenizer; not what else lies there.
+
+    The note of this application in a copied model of its own is about that one.
+    """
+    parts = (path for path in folder.iterdir() if path.suffix in (".safetensors", ".json", ".jinja"))
+    return sorted(path for path in parts if path.name != manifest.NAME)
 
 
 def _refuse_code(folder: Path) -> None:

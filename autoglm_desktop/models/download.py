@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,8 +23,11 @@ from .progress import Monitor
 
 CHUNK_BYTES = 1 << 18
 CONNECT_TIMEOUT_S = 4.0
-READ_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 8.0
+"""A connection that is silent for so long is given up, and another one goes on where it was."""
 ATTEMPTS_WITHOUT_PROGRESS = 3
+_POLL_S = 0.1
+_CHUNKS_AHEAD = 8
 
 OnPosition = Callable[[int], None]
 """Called with the bytes of the file that are on disk."""
@@ -60,6 +65,8 @@ class Download:
     monitor: Monitor
     on_position: OnPosition
     headers: dict[str, str] = field(default_factory=dict)
+    attempts: int = ATTEMPTS_WITHOUT_PROGRESS
+    """So many connections may fail in a row without a byte."""
 
     def run(self) -> None:
         """Raises SourceFailedError (also for wrong bytes, which are thrown away), AppError CANCELLED, OSError."""
@@ -90,6 +97,7 @@ class Download:
         attempts = 0
         while self.expected.size is None or self._have != self.expected.size:
             before = self._have
+            self.monitor.check()
             try:
                 self._stream()
             except httpx.HTTPStatusError as error:
@@ -97,7 +105,7 @@ class Download:
                 raise SourceFailedError(msg("It answered with status {status}.", status=status)) from error
             except httpx.HTTPError as error:
                 attempts = 0 if self._have > before else attempts + 1
-                if attempts >= ATTEMPTS_WITHOUT_PROGRESS:
+                if attempts >= self.attempts:
                     raise SourceFailedError(msg("The connection failed."), details=repr(error)) from error
             else:
                 return
@@ -105,14 +113,15 @@ class Download:
     def _stream(self) -> None:
         have = self._have
         asked = {**self.headers, "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        with self.http.stream("GET", self.url, headers=asked) as response:
+        with _Reader(self.http, self.url, asked, self.monitor) as reader:
+            response = reader.response()
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 self._part.unlink()
                 raise httpx.ReadError("the partial file was longer than the whole")
             response.raise_for_status()
             resuming = response.status_code == httpx.codes.PARTIAL_CONTENT
             with self._part.open("ab" if resuming else "wb") as file:
-                for chunk in response.iter_raw(CHUNK_BYTES):
+                for chunk in reader.chunks():
                     file.write(chunk)
                     self.on_position(file.tell())
                     self.monitor.check()
@@ -125,6 +134,66 @@ class Download:
                     self.on_position(write.tell())
         except FileNotFoundError as error:
             raise SourceFailedError(msg("The connection failed."), details=repr(error)) from error
+
+
+class _Reader:
+    """Reads one response on a thread of its own, since a read that stalls cannot be interrupted: the wish to stop is
+    polled meanwhile. An abandoned thread ends with its read, and writes nothing."""
+
+    def __init__(self, http: httpx.Client, url: str, headers: dict[str, str], monitor: Monitor) -> None:
+        self._http, self._url, self._headers, self._monitor = http, url, headers, monitor
+        self._arrived: queue.Queue[httpx.Response | bytes | Exception | None] = queue.Queue(_CHUNKS_AHEAD)
+        self._left = threading.Event()
+
+    def __enter__(self) -> _Reader:
+        threading.Thread(target=self._read, name="download", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+
+    def response(self) -> httpx.Response:
+        """Status and headers. Raises httpx.HTTPError, AppError CANCELLED."""
+        first = self._next()
+        assert isinstance(first, httpx.Response)
+        return first
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body. Raises as `response` does."""
+        while isinstance(chunk := self._next(), bytes):
+            yield chunk
+
+    def _next(self) -> httpx.Response | bytes | None:
+        while True:
+            try:
+                found = self._arrived.get(timeout=_POLL_S)
+            except queue.Empty:
+                self._monitor.check()
+                continue
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    def _read(self) -> None:
+        try:
+            with self._http.stream("GET", self._url, headers=self._headers) as response:
+                self._hand(response)
+                for chunk in response.iter_raw(CHUNK_BYTES):
+                    if not self._hand(chunk):
+                        return
+            self._hand(None)
+        except Exception as error:  # noqa: BLE001 - raised again where it is read
+            self._hand(error)
+
+    def _hand(self, item: httpx.Response | bytes | Exception | None) -> bool:
+        """Hand over what arrived; False when nobody waits for it any more."""
+        while not self._left.is_set():
+            try:
+                self._arrived.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return True
+        return False
 
 
 def check_or_discard(path: Path, expected: Expected, monitor: Monitor) -> None:

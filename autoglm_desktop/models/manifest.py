@@ -12,7 +12,7 @@ import autoglm_desktop
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 
-from .progress import Monitor, PullStage, silent
+from .progress import Monitor, PullStage
 
 NAME = "autoglm.json"
 
@@ -65,10 +65,11 @@ class Manifest(BaseModel):
         """Whether every file is there in its size: quick, without reading them."""
         return all(_size(folder / name) == record.size for name, record in self.files.items())
 
-    def verify(self, folder: Path, monitor: Monitor | None = None) -> None:
-        """Read every file and compare. Raises AppError WEIGHTS_CORRUPT that names the first wrong one."""
+    def verify(self, folder: Path, monitor: Monitor) -> None:
+        """Read every file and compare. Raises AppError WEIGHTS_CORRUPT that names the first wrong one, CANCELLED."""
+        read = _Reading(sum(record.size for record in self.files.values()), monitor)
         for name, record in self.files.items():
-            if _size(folder / name) != record.size or digest(folder / name, monitor or silent()) != record.sha256:
+            if _size(folder / name) != record.size or read.digest(folder / name) != record.sha256:
                 raise AppError(
                     ErrorCode.WEIGHTS_CORRUPT,
                     msg("The file {name} of the model {model} is damaged.", name=name, model=self.id),
@@ -80,28 +81,31 @@ class Manifest(BaseModel):
 
 
 def record_files(folder: Path, monitor: Monitor) -> dict[str, FileRecord]:
-    """Size and hash of every file in `folder`."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    total, done = sum(path.stat().st_size for path in paths), 0
-    records = {}
-    for path in paths:
-        monitor.report(PullStage.VERIFYING, done, total)
-        records[path.relative_to(folder).as_posix()] = FileRecord(
-            size=path.stat().st_size, sha256=digest(path, monitor)
-        )
-        done += path.stat().st_size
-    return records
+    """Size and hash of every file in `folder` but the manifest itself."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
+    read = _Reading(sum(path.stat().st_size for path in paths), monitor)
+    return {
+        path.relative_to(folder).as_posix(): FileRecord(size=path.stat().st_size, sha256=read.digest(path))
+        for path in paths
+    }
 
 
-def digest(path: Path, monitor: Monitor) -> str:
-    """The SHA-256 of a file; stops when the user asks to."""
-    found = hashlib.sha256()
-    buffer = memoryview(bytearray(1 << 20))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            found.update(buffer[:count])
-            monitor.check()
-    return found.hexdigest()
+class _Reading:
+    """Reads files of `total_bytes` together and tells how far it is."""
+
+    def __init__(self, total_bytes: int, monitor: Monitor) -> None:
+        self._total_bytes, self._done_bytes, self._monitor = total_bytes, 0, monitor
+
+    def digest(self, path: Path) -> str:
+        """The SHA-256 of a file. Raises AppError CANCELLED when the user asked to stop."""
+        found = hashlib.sha256()
+        buffer = memoryview(bytearray(1 << 20))
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                found.update(buffer[:count])
+                self._done_bytes += count
+                self._monitor.report(PullStage.VERIFYING, self._done_bytes, self._total_bytes)
+        return found.hexdigest()
 
 
 def flush(path: Path) -> None:

@@ -17,6 +17,8 @@ class PullStage(StrEnum):
     CONNECTING = "connecting"
     """Waiting for a source, or for another process that fetches the same model."""
     DOWNLOADING = "downloading"
+    COPYING = "copying"
+    """Of a model that was on this machine already."""
     VERIFYING = "verifying"
     CONVERTING = "converting"
     DONE = "done"
@@ -39,9 +41,11 @@ Cancelled = Callable[[], bool]
 class Monitor:
     """Passes progress on, at most ten times a second within a stage, and turns a wish to stop into CANCELLED."""
 
-    def __init__(self, on_progress: OnProgress, cancelled: Cancelled) -> None:
+    def __init__(self, on_progress: OnProgress, cancelled: Cancelled, *, resumes: bool = True) -> None:
+        """`resumes`: what was done until a stop is kept, as by a download."""
         self._on_progress = on_progress
         self._cancelled = cancelled
+        self._resumes = resumes
         self._stage: PullStage | None = None
         self._reported_s = 0.0
         self.source = ""
@@ -57,14 +61,26 @@ class Monitor:
 
     def check(self) -> None:
         """Raise AppError CANCELLED when the user asked to stop."""
-        if self._cancelled():
+        if not self._cancelled():
+            return
+        if self._resumes:
             raise AppError(
                 ErrorCode.CANCELLED,
                 msg("The download was stopped."),
                 msg("What has arrived is kept; the next download goes on from there."),
             )
+        raise AppError(ErrorCode.CANCELLED, msg("It was stopped; nothing was changed."), msg("Start it again."))
+
+
+def untold(_: PullProgress) -> None:
+    """Progress that nobody looks at."""
+
+
+def never() -> bool:
+    """Work that nobody stops."""
+    return False
 
 
 def silent() -> Monitor:
     """A monitor that tells nobody and never stops."""
-    return Monitor(lambda _: None, lambda: False)
+    return Monitor(untold, never)

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from autoglm_desktop.core.i18n import Text, msg
 
+from .answering import Answering
 from .failures import is_corrupt, newer, told
 from .schema import APPLICATION_ID, MIGRATIONS, migrate, version
 
@@ -99,7 +100,7 @@ def _open_sound(path: Path) -> sqlite3.Connection:
         if _suspect(path).exists():
             connection.execute("INSERT INTO node_fts(node_fts) VALUES ('rebuild')")
             _suspect(path).unlink()
-        _clear_up(connection)
+        _clear_up(connection, Answering.beside(path))
     except BaseException:
         connection.close()
         raise
@@ -143,9 +144,14 @@ def _check(connection: sqlite3.Connection) -> None:
         raise _damage(str(found))
 
 
-def _clear_up(connection: sqlite3.Connection) -> None:
-    """What the last process left: answers that were cut off, and deletions nobody can undo any more."""
-    connection.execute("UPDATE node SET state = 'interrupted' WHERE state = 'streaming'")
+def _clear_up(connection: sqlite3.Connection, answering: Answering) -> None:
+    """What dead processes left: answers that were cut off, and deletions nobody can undo any more."""
+    streaming = [str(row["id"]) for row in connection.execute("SELECT id FROM node WHERE state = 'streaming'")]
+    connection.executemany(
+        "UPDATE node SET state = 'interrupted' WHERE id = ? AND state = 'streaming'",
+        [(node_id,) for node_id in streaming if not answering.lives(node_id)],
+    )
+    answering.sweep()
     connection.execute("DELETE FROM conversation WHERE deleted_s < ?", (time.time() - PURGE_AFTER_S,))
 
 

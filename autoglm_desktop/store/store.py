@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from autoglm_desktop.core.conversation import Conversation, Node, SearchHit
+from autoglm_desktop.core.conversation import Conversation, Node, NodeState, SearchHit
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.core.perception import ImageReading
 
 from . import images, ledger
+from .answering import Answering
 from .attachments import Attachments, PrivateAttachments
 from .database import mark_suspect, open_file, open_memory
 from .failures import told
@@ -80,6 +81,7 @@ class Store:
         opened = open_memory() if path is None else open_file(path)
         self._connection = opened.connection
         self.notices: tuple[Text, ...] = opened.notices
+        self._answering = None if path is None else Answering.beside(path)
         self.attachments = PrivateAttachments(private) if path is None else Attachments(path.parent / "attachments")
         if path is not None:
             self._clear_what_is_left()
@@ -215,9 +217,9 @@ class Store:
         """Add nodes and show the last of them; `title` is set if there is none yet.
 
         `files` gives the bytes of an image that is not here yet. When this returns, nodes and images are on the disk:
-        it waits for the journal to be synchronised.
+        it waits for the journal to be synchronised. A STREAMING one is this process's until `finish_node`.
         """
-        with self._writing(durable=True) as db:
+        with self._begun(nodes), self._writing(durable=True) as db:
             self._keep_files(nodes, files)
             db.executemany(_INSERT_NODE, map(node_values, nodes))
             images.add_references(db, nodes)
@@ -244,6 +246,8 @@ class Store:
             db.execute(_FINISH_NODE, node_values(node))
             ledger.enter(db, node)
             db.execute("UPDATE conversation SET updated_s = ? WHERE id = ?", (time.time(), node.conversation_id))
+        if self._answering is not None:
+            self._answering.end(node.id)
 
     def show(self, conversation_id: str, leaf_id: str) -> None:
         """Make the branch that ends at `leaf_id` the shown one."""
@@ -284,7 +288,25 @@ class Store:
         """Idempotent."""
         with self._lock:
             self._connection.close()
+        if self._answering is not None:
+            self._answering.close()
         self.attachments.close()
+
+    @contextmanager
+    def _begun(self, nodes: Sequence[Node]) -> Iterator[None]:
+        """Answers that begin with the block are ours before another process can see them, unless it fails."""
+        if self._answering is None:
+            yield
+            return
+        streaming = [node.id for node in nodes if node.state is NodeState.STREAMING]
+        for node_id in streaming:
+            self._answering.begin(node_id)
+        try:
+            yield
+        except BaseException:
+            for node_id in streaming:
+                self._answering.end(node_id)
+            raise
 
     def _keep_files(self, nodes: Sequence[Node], files: Files) -> None:
         """Put the images of new nodes beside the database, within the transaction that refers to them.

@@ -25,7 +25,7 @@ from autoglm_desktop.assistant.events import (
     SettingsChanged,
     TierChanged,
 )
-from autoglm_desktop.core.conversation import Node, NodeState
+from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineStatus
 from autoglm_desktop.core.i18n import tr
@@ -57,6 +57,8 @@ class Controller(QObject):
     failed = Signal(object)
     """An `ErrorReport` to show."""
     settings_changed = Signal(object)
+    shown = Signal(object)
+    """A person went to a conversation: its id, or None for a new one."""
 
     def __init__(self, window: MainWindow, assistant: Assistant) -> None:
         super().__init__(window)
@@ -104,6 +106,7 @@ class Controller(QObject):
     def new_chat(self, *, temporary: bool = False) -> None:
         """An empty conversation; it is created with its first message."""
         self._show_path(None, [], temporary=temporary)
+        self.shown.emit(None)
         self.window.composer.edit.setFocus()
 
     def open(self, conversation_id: str) -> None:
@@ -112,6 +115,7 @@ class Controller(QObject):
             path = self.assistant.path(conversation_id)
             temporary = self.assistant.conversation(conversation_id).temporary
             self._show_path(conversation_id, path, temporary=temporary)
+            self.shown.emit(conversation_id)
             found = self.window.sidebar.model.found_node(conversation_id)
             if found is not None and any(node.id == found for node in path):
                 self.window.transcript.scroll_to_node(found)
@@ -166,25 +170,26 @@ class Controller(QObject):
             self.assistant.stop(conversation_id)
 
     def edit(self, node_id: str, text: str) -> None:
+        """Ask with another prompt; when that fails, its editor stays with what was written."""
         with self.telling():
             self.assistant.edit(node_id, text)
+            self.window.transcript.end_edit(node_id)
 
     def regenerate(self, node_id: str, *, drop_oldest: bool = False) -> None:
         with self.telling():
             self.assistant.regenerate(node_id, drop_oldest=drop_oldest)
 
-    def choose_in_full_context(self, choice: str) -> None:
+    def choose_in_full_context(self, node_id: str, choice: str) -> None:
         """``new`` or ``drop_oldest``, below an answer that did not fit."""
         if choice == "new":
             self.new_chat()
-        elif self._last_id is not None:
-            self.regenerate(self._last_id, drop_oldest=True)
+        else:
+            self.regenerate(node_id, drop_oldest=True)
 
-    def retry_in_tier(self, tier: str) -> None:
+    def retry_in_tier(self, node_id: str, tier: str) -> None:
         """Use a tier that fits, and make the answer that failed for it again."""
         self.choose_tier(TierChoice(tier))
-        if self._last_id is not None:
-            self.regenerate(self._last_id)
+        self.regenerate(node_id)
 
     def select_branch(self, node_id: str) -> None:
         with self.telling():
@@ -203,7 +208,7 @@ class Controller(QObject):
             self._temporary = tuple(identity for identity in self._temporary if identity != conversation_id)
             self.images.forget(conversation_id)
             if conversation_id == self.state.conversation_id:
-                self.new_chat()
+                self._show_path(None, [], temporary=False)
             self.window.sidebar.undo_bar.offer(conversation)
 
     def undo_delete(self, conversation_id: str) -> None:
@@ -252,14 +257,15 @@ class Controller(QObject):
         self.window.look.apply(settings)
         composer = self.window.composer
         composer.edit.send_on_enter = settings.send_on_enter
+        self.window.transcript.set_send_on_enter(settings.send_on_enter)
         composer.think.setChecked(settings.think)
         self._show_tier()
         self.settings_changed.emit(settings)
 
     def _show_path(self, conversation_id: str | None, path: list[Node], *, temporary: bool) -> None:
         self.state = opened(self.state, conversation_id, path, temporary=temporary)
-        streaming = {node.conversation_id for node in path if node.state is NodeState.STREAMING}
-        self.state = replace(self.state, busy=self.state.busy | streaming)
+        if conversation_id is not None and self.assistant.is_busy(conversation_id):
+            self.state = replace(self.state, busy=self.state.busy | {conversation_id})
         self._last_id = path[-1].id if path else None
         self.window.transcript.set_path(path)
         self.window.composer.show_temporary(temporary=temporary)

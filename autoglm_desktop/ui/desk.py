@@ -27,6 +27,7 @@ from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL, MODALITIES
 from .images.tools import ImageTools
 from .models.conversations import title
 from .paths import DataPaths
+from .transcript.error_box import OTHER_MODEL_HELPS
 from .voice.desk import VoiceDesk
 from .widgets.banner import Action, Notice
 from .widgets.top_bar import ModelEntry
@@ -193,12 +194,19 @@ class Desk(QObject):
         dialog.started.connect(self.window.close)
         dialog.open()
 
-    def _chat_wanted(self, *_: object) -> None:
-        """A conversation was opened: it takes the place of a page that is not the first run's."""
+    def _chat_wanted(self, conversation_id: str | None = None) -> None:
+        """A conversation was opened, or a new one: it takes the place of another page.
+
+        A new one does not take that of the first run's: without a model there is nothing to do in it.
+        """
         if self.scenarios is not None:
             self.scenarios.stop()
-        if self.window.pages.currentWidget() in (self.scenarios, self.claims):
+        if conversation_id is not None or not self._first_run_shown:
             self.window.show_page(None)
+
+    @property
+    def _first_run_shown(self) -> bool:
+        return self.first_run is not None and self.window.pages.currentWidget() is self.first_run
 
     def prepare_with(self, make_engine: Callable[[], Engine]) -> None:
         """Pack all tiers of a model after its download, with an engine out of `make_engine`."""
@@ -335,6 +343,9 @@ class Desk(QObject):
             with self.controller.telling():
                 self.controller.assistant.load_modality(MODALITIES[place])
 
+    def _open_log(self) -> None:
+        open_folder(self.paths.log.parent)
+
     def _unload_part(self, place: int) -> None:
         if place == LANGUAGE_MODEL:
             self._unload()
@@ -345,7 +356,7 @@ class Desk(QObject):
 
     def _models_changed(self) -> None:
         self.refresh_models()
-        if self.first_run is not None and not self.window.chat_shown and not self.first_run.pull.running:
+        if self._first_run_shown:
             self.show_first_run()
 
     def _settings_edited(self, settings: Settings) -> None:
@@ -353,7 +364,7 @@ class Desk(QObject):
             self.controller.assistant.update_settings(settings)
 
     def _settings_applied(self, settings: Settings) -> None:
-        if self.settings_dialog is not None and self.settings_dialog.settings != settings:
+        if self.settings_dialog is not None:
             self.settings_dialog.show_settings(settings)
         if self.service is not None:
             self.service.apply(settings)
@@ -369,7 +380,7 @@ class Desk(QObject):
             tier = TierChoice(report.suggested_tier)
             use = msg("Use {tier}", tier=tier.value.upper())
             return Action(use, lambda: self._retry_in(tier)), self._other_model()
-        if report.code in (ErrorCode.WEIGHTS_CORRUPT, ErrorCode.UNSUPPORTED_ARCHITECTURE, ErrorCode.MODEL_UNKNOWN):
+        if report.code in OTHER_MODEL_HELPS:
             return (self._other_model(),)
         return ()
 
@@ -384,15 +395,16 @@ class Desk(QObject):
         window, controller = self.window, self.controller
         controller.failed.connect(self.show_error)
         controller.settings_changed.connect(self._settings_applied)
+        controller.shown.connect(self._chat_wanted)
         window.transcript.image_opened.connect(self.images.show)
+        window.transcript.models_requested.connect(self.show_models)
+        window.transcript.log_requested.connect(self._open_log)
         window.sidebar.settings_requested.connect(self.show_settings)
         window.sidebar.scenarios_requested.connect(self.show_scenarios)
         window.sidebar.claims_requested.connect(self.show_claims)
         window.sidebar.kiosk_requested.connect(self.show_kiosk)
-        window.sidebar.opened.connect(self._chat_wanted)
-        window.sidebar.new_requested.connect(self._chat_wanted)
         window.sidebar.export_requested.connect(self.export)
-        window.banners.log_requested.connect(lambda: open_folder(self.paths.log.parent))
+        window.banners.log_requested.connect(self._open_log)
         window.dock.history_requested.connect(self.show_energy_history)
         window.dock.load_requested.connect(self._load_part)
         window.dock.unload_requested.connect(self._unload_part)
@@ -409,7 +421,7 @@ class Desk(QObject):
             "new_chat": controller.new_chat,
             "temporary_chat": lambda: controller.new_chat(temporary=True),
             "search": self._focus_search,
-            "focus_prompt": lambda: window.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason),
+            "focus_prompt": self._focus_prompt,
             "toggle_sidebar": window.toggle_sidebar,
             "toggle_dock": window.toggle_dock,
             "energy_history": self.show_energy_history,
@@ -437,6 +449,10 @@ class Desk(QObject):
             self.window.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
         elif not self.voice.escape():
             self.controller.stop()
+
+    def _focus_prompt(self) -> None:
+        self._chat_wanted()
+        self.window.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _focus_search(self) -> None:
         if self.window.sidebar.isHidden():

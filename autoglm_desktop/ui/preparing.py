@@ -111,7 +111,7 @@ class Preparer(QObject):
 
 
 class PreparingBar(Panel):
-    """One line above the composer while a model is prepared."""
+    """One line above the page while a model is prepared."""
 
     def __init__(self, look: Appearance, preparer: Preparer) -> None:
         super().__init__(look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -125,10 +126,44 @@ def test_the_manager_downloads_verifies_and_removes(qtbot: QtBot, qapp: QApplica
         qtbot.waitUntil(lambda: manager.told.text().endswith("is intact."))
         opened.library.fails = AppError(ErrorCode.WEIGHTS_CORRUPT, msg("A file is damaged."), msg("Download again."))
         QTest.mouseClick(manager.buttons["verify"], Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: manager.told.text() == "A file is damaged. Download again.")
-        manager._remove_now(SMALL)
+        qtbot.waitUntil(lambda: manager.pull.failure.text() == "A file is damaged. Download again.")
+        assert manager.told.text() == ""
+        manager._remove_now(manager.marked)
+        qtbot.waitUntil(lambda: manager.told.text() == "1.00 MB freed.")
         assert SMALL not in opened.library.installed
         assert not manager.buttons["use"].isEnabled()
+
+
+@pytest.mark.parametrize("work", ["add", "verify"])
+def test_adding_and_verifying_show_progress_and_can_be_cancelled(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, work: str
+) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        manager = manager_of(opened)
+        opened.library.steps = [PullProgress(PullStage.VERIFYING, 25, 100, "")]
+
+        def begin() -> None:
+            opened.library.go_on.clear()
+            if work == "add":
+                manager.add_path(tmp_path / "own.gguf")
+            else:
+                manager.mark(DEFAULT_MODEL_ID)
+                QTest.mouseClick(manager.buttons["verify"], Qt.MouseButton.LeftButton)
+            qtbot.waitUntil(lambda: manager.pull.bar.value() == 250)
+            assert manager.pull.stage.text() == "Verifying the checksum"
+            assert not manager.buttons["remove"].isEnabled()
+
+        begin()
+        QTest.mouseClick(manager.pull.cancel_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not manager.pull.running)
+        assert (manager.told.text(), manager.pull.failure.text()) == ("", "")
+        assert SMALL not in opened.library.installed
+        begin()
+        opened.library.go_on.set()
+        qtbot.waitUntil(lambda: manager.told.text().endswith(("was added.", "is intact.")))
+        assert (SMALL in opened.library.installed) is (work == "add")
+        begin()  # and closing the window ends it
+    assert not [thread for thread in threading.enumerate() if thread.name == "model-manager"]
 
 
 HUB_ONLY = "qwen3-0.6b"

@@ -122,6 +122,44 @@ def test_a_change_elsewhere_shows_in_the_open_dialog(qtbot: QtBot, qapp: QApplic
         assert opened.assistant.settings.think
 
 
+def test_a_pause_in_typing_changes_nothing_that_is_typed(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        dialog.tabs.setCurrentIndex(1)
+        prompt, temperature = dialog.field("system_prompt"), dialog.field("temperature")
+        assert isinstance(prompt, QPlainTextEdit)
+        assert isinstance(temperature, QDoubleSpinBox)
+        prompt.selectAll()
+        prompt.setFocus()
+        QTest.keyClicks(prompt, "Hello")
+        opened.pass_time(60, step_s=1)  # the phone's battery drains meanwhile
+        qtbot.waitUntil(lambda: opened.assistant.settings.system_prompt == "Hello", timeout=2000)
+        qtbot.waitUntil(lambda: opened.shell.controller.bridge.idle)
+        QTest.keyClicks(prompt, " world")
+        assert prompt.toPlainText() == "Hello world"
+        opened.shell.controller.change_settings(temperature=0.3)  # from elsewhere, before the dialog applied
+        qtbot.waitUntil(lambda: temperature.value() == 0.3)
+        assert prompt.toPlainText() == "Hello world"
+        qtbot.waitUntil(lambda: opened.assistant.settings.system_prompt == "Hello world", timeout=2000)
+        assert opened.assistant.settings.temperature == 0.3
+
+
+def test_what_waits_to_be_applied_is_not_reset_when_the_focus_left(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        tokens, think = dialog.field("max_tokens"), dialog.field("think")
+        assert isinstance(tokens, QSpinBox)
+        assert isinstance(think, QCheckBox)
+        tokens.setValue(77)
+        assert not tokens.hasFocus()
+        opened.shell.controller.change_settings(think=True)
+        qtbot.waitUntil(think.isChecked)
+        assert tokens.value() == 77
+        qtbot.waitUntil(lambda: opened.assistant.settings.max_tokens == 77, timeout=2000)
+
+
 def test_folders_can_be_opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with open_window(qapp, tmp_path) as opened:
         dialog = opened_dialog(opened)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,15 @@ from autoglm_desktop.core.conversation import NodeState
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineState, EngineStatus
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.messages import Role
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.script import Hold, Reply
+from autoglm_desktop.store.store import Store
+from autoglm_desktop.ui.paths import DataPaths
+from autoglm_desktop.ui.transcript.bubble import PromptEditor
+from tests.helpers.transcripts import button
+from tests.helpers.trees import node
 from tests.helpers.windows import ENGLISH, Opened, open_window
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -36,6 +44,13 @@ def say(opened: Opened, text: str) -> None:
 def wait_idle(qtbot: QtBot, opened: Opened, answers: int = 1) -> None:
     """Wait until so many answers ended and the window knows it."""
     qtbot.waitUntil(lambda: opened.idle(answers), timeout=5000)
+
+
+def editor_in(transcript: QWidget) -> QPlainTextEdit:
+    """The field of the prompt that is being edited."""
+    editor = transcript.findChild(PromptEditor)
+    assert isinstance(editor, PromptEditor)
+    return editor.edit
 
 
 def test_a_message_is_answered_and_everything_around_it_follows(
@@ -74,6 +89,27 @@ def test_send_is_stop_while_answering_and_esc_stops(qtbot: QtBot, qapp: QApplica
         assert answer.text.startswith("one two")
 
 
+def test_an_edited_prompt_that_is_refused_stays_in_its_editor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path, [Reply("one"), Reply("two")]) as opened:
+        transcript, desk = opened.shell.window.transcript, opened.shell.desk
+        say(opened, "first")
+        wait_idle(qtbot, opened)
+        button(transcript, "Edit this prompt").click()
+        editor = editor_in(transcript)
+        editor.setPlainText("rewritten at length")
+        opened.library.installed.clear()
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+        assert desk.first_run is not None
+        assert editor_in(transcript).toPlainText() == "rewritten at length"
+        opened.library.installed.add(opened.assistant.settings.model_id)
+        desk.first_run.ready.emit(opened.assistant.settings.model_id)
+        QTest.keyClick(editor_in(transcript), Qt.Key.Key_Return)
+        wait_idle(qtbot, opened, 2)
+        path = opened.assistant.path(opened.assistant.conversations()[0].id)
+        assert [node.text for node in path] == ["rewritten at length", "two"]
+        qtbot.waitUntil(lambda: not transcript.findChildren(PromptEditor))
+
+
 def test_switching_away_from_a_running_answer_and_back_loses_nothing(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path
 ) -> None:
@@ -94,6 +130,28 @@ def test_switching_away_from_a_running_answer_and_back_loses_nothing(
         answer = opened.assistant.path(first)[-1]
         assert answer.text == text
         assert opened.shell.window.transcript.node_ids()[-1] == answer.id
+
+
+def test_an_answer_that_another_process_makes_does_not_lock_the_conversation(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, [Reply("one"), Reply("two")]) as opened:
+        window = opened.shell.window
+        say(opened, "first")
+        wait_idle(qtbot, opened)
+        conversation_id = opened.assistant.conversations()[0].id
+        with closing(Store(DataPaths(tmp_path).store)) as other:
+            last = other.path_of(conversation_id)[-1]
+            prompt = node(conversation_id, last, Role.USER, "from the terminal")
+            answer = replace(node(conversation_id, prompt, Role.ASSISTANT, "half"), state=NodeState.STREAMING)
+            other.add_nodes(conversation_id, [prompt, answer])
+            opened.shell.controller.open(conversation_id)
+            assert not window.composer.busy
+            assert button(window.transcript, "Retry").isVisible()
+            say(opened, "second")
+            wait_idle(qtbot, opened, 2)
+        path = opened.assistant.path(conversation_id)
+        assert [each.text for each in path] == ["first", "one", "from the terminal", "half", "second", "two"]
 
 
 def test_the_tier_chooser_says_what_auto_chose_and_why(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -143,11 +201,41 @@ def test_an_answer_without_room_is_made_in_the_smaller_tier(qtbot: QtBot, qapp: 
     with open_window(qapp, tmp_path, [Reply(load_error=NO_ROOM), Reply("Fits now.")]) as opened:
         say(opened, "hello")
         wait_idle(qtbot, opened)
-        opened.shell.window.transcript.tier_suggested.emit("int4")
+        button(opened.shell.window.transcript, "Use INT4").click()
         wait_idle(qtbot, opened, 2)
         answer = opened.assistant.path(opened.assistant.conversations()[0].id)[-1]
         assert answer.text == "Fits now."
         assert answer.tier is Tier.INT4
+
+
+def test_the_buttons_of_an_older_failed_answer_are_about_that_one(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with open_window(qapp, tmp_path, [Reply(load_error=NO_ROOM), Reply("Later."), Reply("Fits now.")]) as opened:
+        say(opened, "first")
+        wait_idle(qtbot, opened)
+        failed = opened.finished[0].node
+        say(opened, "second")
+        wait_idle(qtbot, opened, 2)
+        button(opened.shell.window.transcript, "Use INT4").click()
+        wait_idle(qtbot, opened, 3)
+        path = opened.assistant.path(failed.conversation_id)
+        assert [node.text for node in path] == ["first", "Fits now."]
+        assert failed.id in path[-1].siblings
+
+
+@pytest.mark.parametrize("code", [ErrorCode.OUT_OF_MEMORY, ErrorCode.ENGINE_DIED])
+def test_a_preload_that_nothing_fits_offers_another_model(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, code: ErrorCode
+) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        opened.shell.desk.show_error(ErrorReport(code, msg("There is no room."), msg("Use a smaller model.")))
+        (banner,) = opened.shell.window.banners.banners()
+        assert [button.text() for button in banner.actions_shown] == ["Choose another model"]
+        QTest.mouseClick(banner.actions_shown[0], Qt.MouseButton.LeftButton)
+        manager = opened.shell.desk.manager
+        assert manager is not None
+        assert manager.isVisible()
 
 
 @pytest.mark.parametrize("choice", ["new", "drop_oldest"])
@@ -158,7 +246,8 @@ def test_a_full_context_has_two_ways_on(qtbot: QtBot, qapp: QApplication, tmp_pa
         wait_idle(qtbot, opened)
         say(opened, "second")
         wait_idle(qtbot, opened, 2)
-        opened.shell.window.transcript.context_choice.emit(choice)
+        name = {"new": "New conversation", "drop_oldest": "Leave out the oldest messages"}[choice]
+        button(opened.shell.window.transcript, name).click()
         if choice == "new":
             assert opened.shell.window.transcript.node_ids() == []
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QTextBrowser, QWidget
 from pytestqt.qtbot import QtBot
@@ -126,6 +126,32 @@ def test_edit_sends_the_new_text_and_escape_gives_up(view: TranscriptView, qtbot
     with qtbot.waitSignal(view.edit_submitted) as told:
         QTest.keyClick(editor, Qt.Key.Key_Return)
     assert told.args == ["n1", "new\nline"]
+    assert row(view, "n1").findChild(QPlainTextEdit) is editor  # it may yet be refused
+    view.end_edit("n1")
+    assert row(view, "n1").findChild(QPlainTextEdit) is None
+
+
+def test_an_edited_prompt_obeys_the_enter_setting_and_input_methods(view: TranscriptView) -> None:
+    talk, sent = Talk(), list[str]()
+    view.edit_submitted.connect(lambda _, text: sent.append(text))
+    view.set_path([talk.user("old"), talk.answer("a")])
+    button(row(view, "n1"), "Edit this prompt").click()
+    editor = row(view, "n1").findChild(QPlainTextEdit)
+    assert isinstance(editor, QPlainTextEdit)
+    QApplication.sendEvent(editor, QInputMethodEvent("ni", []))
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert not sent
+    committed = QInputMethodEvent("", [])
+    committed.setCommitString("你")
+    QApplication.sendEvent(editor, committed)
+    view.set_send_on_enter(False)
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert not sent
+    QTest.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert sent == ["old你"]
+    view.set_send_on_enter(True)
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert len(sent) == 2
 
 
 def test_branches(view: TranscriptView, qtbot: QtBot) -> None:
@@ -181,7 +207,7 @@ def test_an_error_says_cause_next_step_and_details(view: TranscriptView, qtbot: 
     assert row(view, "n2").height() > height
     with qtbot.waitSignal(view.tier_suggested) as told:
         button(row(view, "n2"), "Use INT4").click()
-    assert told.args == ["int4"]
+    assert told.args == ["n2", "int4"]
     with qtbot.waitSignal(view.retry_requested) as told:
         button(row(view, "n2"), "Retry").click()
     assert told.args == ["n2"]
@@ -191,11 +217,37 @@ def test_a_full_context_offers_two_ways(view: TranscriptView) -> None:
     error = ErrorReport(ErrorCode.CONTEXT_FULL, msg("Full."), msg("Choose."))
     talk = Talk()
     view.set_path([talk.user("q"), talk.answer("", state=NodeState.INTERRUPTED, error=error, usage=None)])
-    heard: list[str] = []
-    view.context_choice.connect(heard.append)
+    heard: list[tuple[str, str]] = []
+    view.context_choice.connect(lambda *told: heard.append(told))
     button(row(view, "n2"), "New conversation").click()
     button(row(view, "n2"), "Leave out the oldest messages").click()
-    assert heard == ["new", "drop_oldest"]
+    assert heard == [("n2", "new"), ("n2", "drop_oldest")]
+
+
+@pytest.mark.parametrize("code", [ErrorCode.OUT_OF_MEMORY, ErrorCode.ENGINE_DIED])
+def test_lack_of_memory_without_a_fitting_tier_offers_another_model_and_the_log(
+    view: TranscriptView, qtbot: QtBot, code: ErrorCode
+) -> None:
+    error = ErrorReport(code, msg("It needs more."), msg("Use less."))
+    talk = Talk()
+    view.set_path([talk.user("q"), talk.answer("", state=NodeState.INTERRUPTED, error=error, usage=None)])
+    with qtbot.waitSignal(view.models_requested):
+        button(row(view, "n2"), "Choose another model").click()
+    with qtbot.waitSignal(view.log_requested):
+        button(row(view, "n2"), "Open log").click()
+
+
+def test_visitors_of_a_kiosk_choose_no_tier_and_no_model(qtbot: QtBot) -> None:
+    view = TranscriptView(kiosk=True)
+    qtbot.addWidget(view)
+    view.resize(800, 600)
+    view.show()
+    error = ErrorReport(ErrorCode.OUT_OF_MEMORY, msg("It needs more."), msg("Use less."), "", "int4")
+    talk = Talk()
+    view.set_path([talk.user("q"), talk.answer("", state=NodeState.INTERRUPTED, error=error, usage=None)])
+    names = {one.accessibleName() for one in row(view, "n2").findChildren(Button) if not one.isHidden()}
+    assert "Retry" in names
+    assert not names & {"Use INT4", "Choose another model", "Open log"}
 
 
 def test_phases_are_told_apart(view: TranscriptView, qtbot: QtBot) -> None:

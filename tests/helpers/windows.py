@@ -26,11 +26,12 @@ from autoglm_desktop.energy.telemetry import ThisComputer
 from autoglm_desktop.engine.script import Reply, Script, Senses
 from autoglm_desktop.engine.scripted import ScriptedEngine
 from autoglm_desktop.models.library import ModelInfo, ModelLibrary, PullProgress, PullStage
-from autoglm_desktop.models.progress import Cancelled, OnProgress
+from autoglm_desktop.models.progress import Cancelled, OnProgress, never, untold
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.paths import DataPaths
 from autoglm_desktop.ui.shell import Shell
 
+SMALLEST = "smollm2-135m-instruct"
 MEMORY = Memory(weights_bytes=412_000_000, kv_bytes=3_150_000, rss_bytes=912_000_000)
 DEFAULT_SCRIPT = (Reply("An answer."),)
 ENGLISH = Settings(language="en", theme="light")
@@ -53,6 +54,11 @@ class PlayedLibrary(ModelLibrary):
 
     def pull(self, model_id: str, on_progress: OnProgress, cancelled: Cancelled) -> ModelRef:
         self.pulls.append(model_id)
+        self._play(on_progress, cancelled)
+        self.installed.add(model_id)
+        return self.ref(model_id)
+
+    def _play(self, on_progress: OnProgress, cancelled: Cancelled) -> None:
         for step in self.steps:
             on_progress(step)
         while not self.go_on.wait(0.01):
@@ -60,19 +66,28 @@ class PlayedLibrary(ModelLibrary):
                 raise AppError(ErrorCode.CANCELLED, msg("Stopped."), msg("Go on later."))
         if self.fails is not None:
             raise self.fails
-        self.installed.add(model_id)
-        return self.ref(model_id)
 
-    def offer(self, model_id: str) -> ModelInfo:
+    def add(
+        self,
+        path: Path,
+        name: str | None = None,
+        *,
+        on_progress: OnProgress = untold,
+        cancelled: Cancelled = never,
+    ) -> ModelInfo:
+        self._play(on_progress, cancelled)
+        self.installed.add(SMALLEST)
+        return self.info(SMALLEST)
+
+    def offer(self, model_id: str, cancelled: Cancelled = never) -> ModelInfo:
         if self.fails is not None:
             raise self.fails
         return replace(self.info(model_id), license="Apache-2.0", download_bytes=1_500_000_000)
 
-    def verify(self, model_id: str) -> None:
-        if self.fails is not None:
-            raise self.fails
+    def verify(self, model_id: str, *, on_progress: OnProgress = untold, cancelled: Cancelled = never) -> None:
+        self._play(on_progress, cancelled)
 
-    def remove(self, model_id: str) -> int:
+    def remove(self, model_id: str, *, cancelled: Cancelled = never) -> int:
         self.installed.discard(model_id)
         return 1_000_000
 

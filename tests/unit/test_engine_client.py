@@ -173,6 +173,7 @@ def test_kill_in_mid_answer_twenty_times(desk: Desk) -> None:
         assert isinstance(last, Failed)
         assert last.error.code is ErrorCode.ENGINE_DIED
         assert "exit status -9" in last.error.details
+        assert last.error.suggested_tier == "int4"  # it answered in INT8
         assert children() == []
     assert desk.client.status().state is EngineState.STOPPED
     assert desk.client.status().error is not None

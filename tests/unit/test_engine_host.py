@@ -222,7 +222,10 @@ def test_lack_of_memory_is_called_by_its_name(harness: Harness, failure: Excepti
     harness.load_failure = failure
     last = harness.ask("hi")
     assert isinstance(last, Failed)
-    assert last.error.code is ErrorCode.OUT_OF_MEMORY
+    assert (last.error.code, last.error.suggested_tier) == (ErrorCode.OUT_OF_MEMORY, "int4")  # asked in INT8
+    harness.do(Preload(harness.ref, Tier.INT4))
+    assert (error := harness.statuses[-1].error) is not None
+    assert (error.code, error.suggested_tier) == (ErrorCode.OUT_OF_MEMORY, None)
 
 
 def test_a_missing_folder_is_an_error_not_a_crash(harness: Harness) -> None:

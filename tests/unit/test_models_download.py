@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.models.download import Download, Expected, client
+from autoglm_desktop.models.download import CHUNK_BYTES, Download, Expected, client
 from autoglm_desktop.models.failures import SourceFailedError
 from autoglm_desktop.models.progress import Monitor, silent
 from tests.helpers.loopback import Loopback, Page
@@ -109,6 +110,26 @@ def test_stopping_keeps_what_has_arrived(http: httpx.Client, server: Loopback, t
     kept = (tmp_path / "f.part").read_bytes()
     assert 0 < len(kept) < len(BODY)
     assert kept == BODY[: len(kept)]
+
+
+def test_a_stalled_transfer_can_be_stopped(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = Page(BODY, hold_after=300_000)
+    looks = itertools.count()
+    with pytest.raises(AppError) as caught:  # more often asked than there are chunks before the stall
+        _download(http, server, tmp_path / "f", Monitor(lambda _: None, lambda: next(looks) > 8))
+    assert caught.value.report.code is ErrorCode.CANCELLED
+    assert len(server.requests) == 1
+    assert (tmp_path / "f.part").read_bytes() == BODY[:CHUNK_BYTES]
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_stalled_transfer_is_given_up(server: Loopback, tmp_path: Path, attempts: int) -> None:
+    server.pages["/file"] = Page(BODY, hold_after=0)
+    with httpx.Client(timeout=0.2) as http, pytest.raises(SourceFailedError, match="connection failed"):
+        Download(
+            http, f"{server.url}/file", tmp_path / "f", EXPECTED, silent(), lambda _: None, attempts=attempts
+        ).run()
+    assert len(server.requests) == attempts
 
 
 def test_a_local_mirror_is_copied(http: httpx.Client, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.models import download
 from autoglm_desktop.models.catalogue import Catalogue
 from autoglm_desktop.models.convert import convert
 from autoglm_desktop.models.fetch import Sources
@@ -97,6 +98,25 @@ def test_the_next_source_is_taken_and_the_reason_kept(
     assert str(failure.source) == "Hugging Face Hub"
     assert "404" in failure.details
     assert again.info(MODEL_ID).installed
+
+
+def test_a_hub_that_stalls_is_left_for_the_next_source_after_one_silence(
+    loopback_index: Loopback, sources: Sources, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "READ_TIMEOUT_S", 0.3)
+    catalogue = Catalogue.load(offer(loopback_index, tmp_path / "again", hub=True).catalogue)
+    entry = catalogue.model[0]
+    (hub,) = [source for source in entry.source if source.kind == "hub"]
+    described = {"id": hub.repo, "sha": "c0ffee", "siblings": []}
+    server.pages[f"/api/models/{hub.repo}/revision/{hub.revision}"] = Page(json.dumps(described).encode())
+    address = f"/{hub.repo}/resolve/c0ffee/{entry.file[0].name}"
+    server.pages[address] = Page(bytes(1000), hold_after=0)
+    library = ModelLibrary(tmp_path / "other", catalogue=catalogue, sources=sources)
+    _pull(library)
+    assert len(server.asked(address)) == 1
+    (failure,) = library.source_failures(MODEL_ID)
+    assert "ReadTimeout" in failure.details
+    library.verify(MODEL_ID)
 
 
 def test_an_archive_cut_short_is_refused_and_the_old_state_stays(
@@ -267,6 +287,40 @@ def test_a_local_folder_becomes_a_model_of_its_own(library: ModelLibrary, tmp_pa
     assert not Path(library.ref("my-model").folder, "notes.txt").exists()
     library.remove("my-model")
     assert [model.id for model in library.list()] == [MODEL_ID]
+
+
+def test_a_copy_of_a_model_of_ours_becomes_a_model(library: ModelLibrary, tmp_path: Path) -> None:
+    _pull(library)
+    info = library.add(Path(library.ref(MODEL_ID).folder), "a-copy")
+    assert (info.id, info.installed) == ("a-copy", True)
+    library.verify("a-copy")
+    assert [model.id for model in library.list()] == [MODEL_ID, "a-copy"]
+    library.remove(MODEL_ID)
+    library.verify("a-copy")
+
+
+@pytest.mark.parametrize("stage", [PullStage.COPYING, PullStage.CONVERTING, PullStage.VERIFYING])
+def test_adding_can_be_stopped_and_leaves_nothing(library: ModelLibrary, tmp_path: Path, stage: PullStage) -> None:
+    write_tiny_gguf(tmp_path / "own.gguf")
+    told: list[PullProgress] = []
+    with pytest.raises(AppError) as caught:
+        library.add(
+            tmp_path / "own.gguf", on_progress=told.append, cancelled=lambda: bool(told) and told[-1].stage is stage
+        )
+    assert _code(caught) is ErrorCode.CANCELLED
+    assert [model.id for model in library.list()] == [MODEL_ID]
+    assert not list((tmp_path / "data" / "models").rglob("*.safetensors"))
+    assert library.add(tmp_path / "own.gguf").installed
+
+
+def test_verifying_tells_how_far_it_is_and_can_be_stopped(library: ModelLibrary) -> None:
+    _pull(library)
+    told: list[PullProgress] = []
+    library.verify(MODEL_ID, on_progress=told.append)
+    assert told[-1].done_bytes == told[-1].total_bytes > 0
+    with pytest.raises(AppError) as caught:
+        library.verify(MODEL_ID, cancelled=lambda: True)
+    assert _code(caught) is ErrorCode.CANCELLED
 
 
 def test_a_local_gguf_is_converted(library: ModelLibrary, tmp_path: Path) -> None:

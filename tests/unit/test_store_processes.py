@@ -60,6 +60,38 @@ def test_killed_in_mid_answer_the_prompt_and_the_partial_answer_are_there(tmp_pa
         assert len(store.search("sea is")) == 1
 
 
+def test_an_answer_of_a_living_process_is_spared_until_that_dies(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.sqlite"
+    with _start("stream", str(path)) as process:
+        assert process.stdout is not None
+        conversation_id = process.stdout.readline().strip()
+        process.stdout.readline()
+        with closing(Store(path)) as store:
+            assert store.path_of(conversation_id)[-1].state is NodeState.STREAMING
+        with assistant_over(ManualEngine(), path) as (assistant, _):
+            assert not assistant.is_busy(conversation_id)
+            assert assistant.path(conversation_id)[-1].state is NodeState.INTERRUPTED
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(_TIMEOUT_S) == -signal.SIGKILL
+    with closing(Store(path)) as store:
+        assert store.path_of(conversation_id)[-1].state is NodeState.INTERRUPTED
+
+
+def test_an_answer_that_ended_leaves_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.sqlite"
+    engine = ManualEngine()
+    with assistant_over(engine, path) as (assistant, heard):
+        folder = path.with_name(path.name + ".answering")
+        for number in range(2):
+            answer = assistant.send(assistant.new_conversation().id, PROMPT)
+            assert [lock.stem for lock in folder.iterdir()] == [answer.id]
+            if number == 0:
+                engine.turns[-1].finish()
+                heard.wait_finished(answer.id)
+                assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == []
+
+
 def test_killed_while_an_image_is_read_prompt_and_image_are_there_and_the_temporary_copy_goes(tmp_path: Path) -> None:
     path = tmp_path / "conversations.sqlite"
     with _start("read", str(path)) as process:

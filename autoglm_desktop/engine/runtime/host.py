@@ -75,9 +75,9 @@ class EngineHost:
             case Submit(request=request):
                 self._answer(request, arrived_s)
             case Preload(model=ref, tier=tier):
-                self._guarded(lambda: self._preload(ref, tier))
+                self._guarded(lambda: self._preload(ref, tier), tier)
             case SetTier(tier=tier):
-                self._guarded(lambda: self._switch_idle(tier))
+                self._guarded(lambda: self._switch_idle(tier), tier)
             case Perceive(request=perception):
                 self._perceive(perception)
             case LoadModality(modality=modality, model_folder=folder):
@@ -97,12 +97,12 @@ class EngineHost:
         if self._modalities.unload_idle():
             self._tell(EngineState.READY)
 
-    def _guarded(self, action: Callable[[], object]) -> None:
+    def _guarded(self, action: Callable[[], object], tier: Tier | None = None) -> None:
         """Run what belongs to no turn; a failure is told in the status."""
         try:
             action()
         except Exception as error:  # noqa: BLE001 - nothing may end the process but its input
-            self._error = report_of(error)
+            self._error = report_of(error, tier)
         self._tell(EngineState.READY)
 
     def _answer(self, request: TurnRequest, arrived_s: float) -> None:
@@ -114,7 +114,7 @@ class EngineHost:
             reason = turn.run()
             self._emit(Finished(request.turn_id, reason, turn.usage()))
         except Exception as error:  # noqa: BLE001 - a failed turn costs this answer only
-            report = report_of(error)
+            report = report_of(error, self._model.decoder.tier if self._model else request.tier)
             self._error = self._error if turn else report
             self._emit(Failed(request.turn_id, report, turn.usage() if turn else None))
         self._tell(EngineState.READY)
@@ -251,8 +251,11 @@ class _Progress:
             self._sink(min(1.0, fraction))
 
 
-def report_of(error: Exception) -> ErrorReport:
-    """An exception as people and programs see it; what is not an AppError is logged whole."""
+def report_of(error: Exception, tier: Tier | None = None) -> ErrorReport:
+    """An exception as people and programs see it; what is not an AppError is logged whole.
+
+    Where memory ran out in `tier`, the next smaller one is suggested.
+    """
     if isinstance(error, AppError):
         return error.report
     _LOG.error("the engine failed", exc_info=error)
@@ -263,6 +266,7 @@ def report_of(error: Exception) -> ErrorReport:
             msg("There is not enough memory for this answer."),
             msg("Close other applications, choose a smaller tier or shorten the conversation."),
             details,
+            tier.smaller if tier is not None else None,
         )
     return ErrorReport(
         ErrorCode.ENGINE_FAILED,

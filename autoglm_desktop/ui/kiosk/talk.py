@@ -21,7 +21,7 @@ class Talk(Panel):
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
-        self.view = TranscriptView(look.theme)
+        self.view = TranscriptView(look.theme, kiosk=True)
         self.trouble = label("kioskLine", wrap=True)
         self.trouble.hide()
         column = QVBoxLayout(self)

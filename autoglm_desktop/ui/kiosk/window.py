@@ -208,20 +208,21 @@ class KioskWindow(QWidget):
         self.guard.touched_s = self._clock()
         self._arrange()
 
-    def ask(self, text: str) -> None:
-        """A question of the visitor, written, spoken or by a chip."""
+    def ask(self, text: str) -> bool:
+        """A question of the visitor, written, spoken or by a chip. Returns whether it was taken."""
         self.welcome()
         if self.place is not Place.VISITOR:
-            return
+            return False
         try:
             self.talk.show_trouble("")
             self.visitors.ask(text, (self.senses.image,) if self.senses.image is not None else ())
         except AppError as error:
             self._show_talk()
             self.talk.show_trouble(f"{error.report.cause} {error.report.next_step}")
-        else:
-            self.ask_bar.clear()
-            self.senses.used_image()
+            return False
+        self.ask_bar.clear()
+        self.senses.used_image()
+        return True
 
     def touch(self, what: Touch, said: str) -> None:
         """A chip that does something to the phone."""
@@ -434,9 +435,13 @@ class KioskWindow(QWidget):
         self.staff.quit_requested.connect(self.allow_close)
         view = self.talk.view
         view.suggestion_chosen.connect(self.ask)
-        view.edit_submitted.connect(lambda _, text: self.ask(text))
+        view.edit_submitted.connect(self._ask_edited)
         view.retry_requested.connect(lambda _: self.ask_again())
         view.regenerate_requested.connect(lambda _: self.ask_again())
+
+    def _ask_edited(self, node_id: str, text: str) -> None:
+        if self.ask(text):
+            self.talk.view.end_edit(node_id)
 
     def ask_again(self) -> None:
         """The last question once more."""

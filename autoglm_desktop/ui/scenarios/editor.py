@@ -28,7 +28,7 @@ from autoglm_desktop.core.i18n import language, msg, tr
 from autoglm_desktop.energy.scenario import Scenario
 from autoglm_desktop.energy.scenario_files import read_scenario, scenario_ids
 from autoglm_desktop.ui.appearance import Appearance
-from autoglm_desktop.ui.widgets.parts import describe, label
+from autoglm_desktop.ui.widgets.parts import Scroll, describe, label
 
 from .editor_rows import (
     PHASES,
@@ -148,7 +148,9 @@ class ScenarioEditor(QDialog):
             ) from error
 
     def _lay_out(self) -> None:
-        column, form = QVBoxLayout(self), QFormLayout()
+        outside, body, form = QVBoxLayout(self), QWidget(), QFormLayout()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
         goal = QHBoxLayout()
         for widget in (self.has_goal, self.until, self.reserve):
             goal.addWidget(widget)
@@ -179,8 +181,9 @@ class ScenarioEditor(QDialog):
             inside.addLayout(_row_buttons(table))
             tables.addTab(page, text)
         column.addWidget(tables)
-        column.addWidget(self.told)
-        column.addWidget(self.buttons)
+        outside.addWidget(Scroll(body), 1)
+        outside.addWidget(self.told)
+        outside.addWidget(self.buttons)
 
 
 def _row_buttons(table: QTableWidget) -> QHBoxLayout:

@@ -27,6 +27,10 @@ class Tools:
     look: Look
     lexers: Lexers
     pictures: PictureSource | None = None
+    send_on_enter: bool = True
+    """Whether Enter alone sends an edited prompt."""
+    kiosk: bool = False
+    """Whether visitors look at it: they choose no tier and no model, and read no log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QWidget
 
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.ui.widgets.enter_field import EnterField
 
 from .blocks import Para, Span
 from .buttons import WordButton
@@ -81,7 +82,10 @@ class Bubble(Piece):
 
 
 class PromptEditor(Piece):
-    """A prompt being edited: Enter sends, Shift+Enter breaks the line, Esc gives up."""
+    """A prompt being edited, sent as in the composer; Esc gives up.
+
+    After `submitted` it stays, for the new text may be refused; who takes the text ends it.
+    """
 
     submitted = Signal(str)
     changed = Signal(str)
@@ -94,10 +98,9 @@ class PromptEditor(Piece):
         self.edit.setAcceptDrops(False)  # what is dropped goes to the window
         self.edit.setFont(look.font(14))
         self.edit.setPlainText(text)
-        self.edit.setTabChangesFocus(True)
         self.edit.setAccessibleName(tr("Edit this prompt"))
         self.edit.moveCursor(self.edit.textCursor().MoveOperation.End)
-        self.edit.sent.connect(self._submit)
+        self.edit.send_pressed.connect(self._submit)
         self.edit.escaped.connect(self.ended)
         self.edit.textChanged.connect(self._grew)
         send = WordButton(look, tr("Send"), outlined=True, color=look.theme.accent, px=13)
@@ -128,19 +131,14 @@ class PromptEditor(Piece):
     def _submit(self) -> None:
         text = self.edit.toPlainText().strip()
         if text or self._may_be_empty:
-            self.ended.emit()
             self.submitted.emit(text)
 
 
-class _Edit(QPlainTextEdit):
-    sent = Signal()
+class _Edit(EnterField):
     escaped = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.sent.emit()
-        elif event.key() == Qt.Key.Key_Escape:
+        if event.key() == Qt.Key.Key_Escape and not self.composing:
             self.escaped.emit()
         else:
             super().keyPressEvent(event)

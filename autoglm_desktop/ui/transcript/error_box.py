@@ -17,6 +17,14 @@ from .intents import Intents
 from .prose import Prose
 from .stack import Stack
 
+OTHER_MODEL_HELPS = {
+    ErrorCode.OUT_OF_MEMORY,
+    ErrorCode.ENGINE_DIED,
+    ErrorCode.WEIGHTS_CORRUPT,
+    ErrorCode.UNSUPPORTED_ARCHITECTURE,
+    ErrorCode.MODEL_UNKNOWN,
+}
+"""Failures that another model may not have."""
 _PAD_PX = 14
 
 
@@ -38,7 +46,7 @@ class ErrorBox(Stack):
         self.details_button.setCheckable(True)
         self.details_button.toggled.connect(self._toggle_details)
         row = FlowRow(self, gap=8)
-        row.set_items([*self._choices(), *([self.details_button] if report.details else [])])
+        row.set_items([*self._choices(), *([self.details_button] if report.details else []), *self._log()])
         self.details_button.setVisible(bool(report.details))
         self.put(row, gap=8)
 
@@ -61,19 +69,35 @@ class ErrorBox(Stack):
         intents, node_id = self._intents, self._node_id
         if self._report.code is ErrorCode.CONTEXT_FULL:
             fresh = self._choice(tr("New conversation"))
-            fresh.clicked.connect(lambda: intents.context_choice.emit("new"))
+            fresh.clicked.connect(lambda: intents.context_choice.emit(node_id, "new"))
             drop = self._choice(tr("Leave out the oldest messages"))
-            drop.clicked.connect(lambda: intents.context_choice.emit("drop_oldest"))
+            drop.clicked.connect(lambda: intents.context_choice.emit(node_id, "drop_oldest"))
             return [fresh, drop]
-        out: list[QWidget] = []
-        tier = self._report.suggested_tier
-        if tier is not None:
-            smaller = self._choice(tr("Use {tier}", tier=tier.upper()))
-            smaller.clicked.connect(lambda: intents.tier_suggested.emit(tier))
-            out.append(smaller)
         retry = self._choice(tr("Retry"))
         retry.clicked.connect(lambda: intents.retry_requested.emit(node_id))
-        return [*out, retry]
+        return [retry] if self._tools.kiosk else [*self._smaller(), retry]
+
+    def _smaller(self) -> list[QWidget]:
+        """Ways to what needs less: a smaller tier, another model."""
+        intents, node_id, tier = self._intents, self._node_id, self._report.suggested_tier
+        out: list[QWidget] = []
+        if tier is not None:
+            smaller = self._choice(tr("Use {tier}", tier=tier.upper()))
+            smaller.clicked.connect(lambda: intents.tier_suggested.emit(node_id, tier))
+            out.append(smaller)
+        if self._report.code in OTHER_MODEL_HELPS:
+            other = self._choice(tr("Choose another model"))
+            other.clicked.connect(intents.models_requested)
+            out.append(other)
+        return out
+
+    def _log(self) -> list[QWidget]:
+        if self._tools.kiosk or self._report.code is ErrorCode.CONTEXT_FULL:
+            return []
+        button = WordButton(self._tools.look, tr("Open log"), self, px=13)
+        button.setToolTip(tr("Open the folder that holds the log"))
+        button.clicked.connect(self._intents.log_requested)
+        return [button]
 
     def _choice(self, text: str) -> WordButton:
         look = self._tools.look

@@ -14,9 +14,13 @@ class Intents(QObject):
     """The answer was interrupted or failed: make it again."""
     continue_requested = Signal(str)
     """The answer was stopped or hit its limit: go on."""
-    context_choice = Signal(str)
-    """``new`` or ``drop_oldest``."""
-    tier_suggested = Signal(str)
+    context_choice = Signal(str, str)
+    """Id of the answer that did not fit, and ``new`` or ``drop_oldest``."""
+    tier_suggested = Signal(str, str)
+    """Id of the answer that failed, and the tier to make it in."""
+    models_requested = Signal()
+    """Another model is to be chosen."""
+    log_requested = Signal()
     copied = Signal(str)
     """Id of the node whose Markdown is on the clipboard now."""
     expanded = Signal(str, bool)

@@ -79,6 +79,7 @@ class PromptRow(MessageRow):
         self._show_images(row)
         if row.draft is not None:
             editor = PromptEditor(tools.look, row.draft, self, may_be_empty=bool(row.images))
+            editor.edit.send_on_enter = tools.send_on_enter
             editor.submitted.connect(lambda text: intents.edit_submitted.emit(row.key, text))
             editor.ended.connect(lambda: intents.draft_changed.emit(row.key, None))
             editor.changed.connect(lambda text: intents.draft_changed.emit(row.key, text))

@@ -46,14 +46,16 @@ class TranscriptView(Column):
     branch_selected = Signal(str)
     retry_requested = Signal(str)
     continue_requested = Signal(str)
-    context_choice = Signal(str)
-    tier_suggested = Signal(str)
+    context_choice = Signal(str, str)
+    tier_suggested = Signal(str, str)
+    models_requested = Signal()
+    log_requested = Signal()
     suggestion_chosen = Signal(str)
     copied = Signal(str)
     image_opened = Signal(object, int)
     """Images of a message, and the place of the one to see in full."""
 
-    def __init__(self, theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme = LIGHT, parent: QWidget | None = None, *, kiosk: bool = False) -> None:
         background = Background()
         formulas = Formulas(None, background)
         look = Look(theme, formulas, QApplication.font())
@@ -62,7 +64,7 @@ class TranscriptView(Column):
             helper.setParent(self)
         formulas.arrived.connect(self._formulas_arrived)
         self._background, self._formulas = background, formulas
-        self._tools = Tools(look, Lexers(background))
+        self._tools = Tools(look, Lexers(background), kiosk=kiosk)
         self._intents = self._connected_intents()
         self._dirty: set[str] = set()
         self._greeting: Greeting | None = None
@@ -192,6 +194,17 @@ class TranscriptView(Column):
         else:
             self._replace(node_id, fresh)
 
+    def set_send_on_enter(self, sends: bool) -> None:
+        """Whether Enter alone sends an edited prompt; it holds for an open editor, too."""
+        self._tools = replace(self._tools, send_on_enter=sends)
+        for piece in self._live.values():
+            if isinstance(piece, PromptRow) and piece.editor is not None:
+                piece.editor.edit.send_on_enter = sends
+
+    def end_edit(self, node_id: str) -> None:
+        """The edited text of this prompt was taken: its editor goes."""
+        self._draft_changed(node_id, None)
+
     def set_pictures(self, pictures: Pictures) -> None:
         """Where thumbnails of images come from."""
         self._tools = replace(self._tools, pictures=pictures)
@@ -308,6 +321,8 @@ class TranscriptView(Column):
         intents.continue_requested.connect(self.continue_requested)
         intents.context_choice.connect(self.context_choice)
         intents.tier_suggested.connect(self.tier_suggested)
+        intents.models_requested.connect(self.models_requested)
+        intents.log_requested.connect(self.log_requested)
         intents.expanded.connect(self._expanded)
         intents.draft_changed.connect(self._draft_changed)
         intents.image_opened.connect(self._open_image)

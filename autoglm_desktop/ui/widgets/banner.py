@@ -137,7 +137,7 @@ class BannerArea(Panel):
         super().__init__(look)
         self._held: list[QWidget] = []
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setContentsMargins(0, 8, 0, 0)
         self._column.setSpacing(8)
         self.hide()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QInputMethodEvent, QKeyEvent, QTextCursor, QTextDocument
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextDocumentLayout, QPlainTextEdit, QVBoxLayout
+from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QKeyEvent, QTextCursor, QTextDocument
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextDocumentLayout, QVBoxLayout
 
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
@@ -12,16 +12,15 @@ from autoglm_desktop.ui.images.sources import carries
 from autoglm_desktop.ui.images.strip import AttachmentStrip
 from autoglm_desktop.ui.style import Theme, ink_on
 
+from .enter_field import EnterField
 from .parts import Panel, describe, paint_icon, restyle, shortcut_name, tool_button
 
 _MAX_LINES = 8
-_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-class PromptEdit(QPlainTextEdit):
-    """The text field. Enter sends (unless an input method is composing), Shift+Enter breaks the line."""
+class PromptEdit(EnterField):
+    """The text field, as tall as its text; ↑ in the empty field asks for the last message."""
 
-    send_pressed = Signal()
     recall_pressed = Signal()
     focus_changed = Signal(bool)
     offered = Signal(object)
@@ -30,16 +29,8 @@ class PromptEdit(QPlainTextEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("prompt")
-        self.setTabChangesFocus(True)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.send_on_enter = True
-        self._preedit = ""
         self.use(QTextDocument(self))
-
-    @property
-    def composing(self) -> bool:
-        """Whether an input method holds text that is not part of the document yet."""
-        return bool(self._preedit)
 
     def use(self, document: QTextDocument) -> None:
         """Write in this document from now on; the one before keeps its text."""
@@ -64,16 +55,8 @@ class PromptEdit(QPlainTextEdit):
         frame = round(self.document().documentMargin() * 2) + 8
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + frame)
 
-    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
-        self._preedit = event.preeditString()
-        super().inputMethodEvent(event)
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in _ENTER and self.composing:
-            event.ignore()  # the input method commits with it
-        elif event.key() in _ENTER and self._sends(event.modifiers()):
-            self.send_pressed.emit()
-        elif event.key() == Qt.Key.Key_Up and not self.toPlainText() and not self.composing:
+        if event.key() == Qt.Key.Key_Up and not self.toPlainText() and not self.composing:
             self.recall_pressed.emit()
         else:
             super().keyPressEvent(event)
@@ -101,13 +84,6 @@ class PromptEdit(QPlainTextEdit):
             event.ignore()  # the window takes it, wherever it is dropped
         else:
             super().dragEnterEvent(event)
-
-    def _sends(self, modifiers: Qt.KeyboardModifier) -> bool:
-        if modifiers & Qt.KeyboardModifier.ShiftModifier:
-            return False
-        if modifiers & Qt.KeyboardModifier.ControlModifier:
-            return True
-        return self.send_on_enter
 
 
 class Composer(Panel):

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from autoglm_desktop.ui.appearance import Appearance, figures_font
 from autoglm_desktop.ui.icons import SIZE_PX, icon
 from autoglm_desktop.ui.style import Theme
+
+_LEAST_SCROLLED_PX = 160
 
 
 class Panel(QFrame):
@@ -59,6 +71,30 @@ def rule() -> QFrame:
     frame.setProperty("role", "rule")
     frame.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return frame
+
+
+class Scroll(QScrollArea):
+    """As tall as its body where there is room for it, else with a scroll bar; never sideways."""
+
+    def __init__(self, body: QWidget) -> None:
+        super().__init__()
+        self._body = body
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(body)
+
+    def sizeHint(self) -> QSize:
+        return self._body.sizeHint() + QSize(self._bar_px, 0)
+
+    def minimumSizeHint(self) -> QSize:
+        least = self._body.minimumSizeHint()
+        return QSize(least.width() + self._bar_px, min(least.height(), _LEAST_SCROLLED_PX))
+
+    @property
+    def _bar_px(self) -> int:
+        return self.verticalScrollBar().sizeHint().width()
 
 
 def tool_button(*, checkable: bool = False, enabled: bool = True) -> QToolButton:

@@ -1,4 +1,4 @@
-"""A download as it runs: what is being done, how much, how fast, how long still; cancel and go on later."""
+"""Work on a model as it runs: what is being done, how much, how fast, how long still, and the way to stop it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
 
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
-from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.models.library import ModelLibrary
 from autoglm_desktop.models.progress import PullProgress, PullStage
 from autoglm_desktop.ui import figures
 from autoglm_desktop.ui.appearance import Appearance
-from autoglm_desktop.ui.jobs import Cancelled, Job, RateMeter, Report
+from autoglm_desktop.ui.jobs import Cancelled, Job, RateMeter, Report, Work
 
 from .parts import Panel, describe, label
 
 
 class PullView(Panel):
-    """Pulls one model at a time and shows how far it is."""
+    """Pulls one model at a time, or does other work on one, and shows how far it is."""
 
     finished = Signal(str)
-    """Id of the model that is ready now."""
+    """A pull ended: id of the model that is ready now."""
+    done = Signal(object)
+    """Other work ended, with its result."""
     stopped = Signal()
-    """Cancelled or failed; what arrived is kept and a next try goes on from there."""
+    """Cancelled or failed. What a pull got is kept and a next try goes on from there."""
 
     def __init__(
         self,
@@ -37,7 +39,9 @@ class PullView(Panel):
         super().__init__(look)
         self._library, self._clock = library, clock
         self._job: Job | None = None
-        self._model_id = ""
+        self._ended: Callable[[object], None] = self.done.emit
+        self._beginning: Text = msg("Connecting…")
+        self._resumes = True
         self._meter = RateMeter()
         self._last: PullProgress | None = None
         self.error: ErrorReport | None = None
@@ -55,15 +59,24 @@ class PullView(Panel):
         return self._job is not None
 
     def start(self, model_id: str) -> None:
-        """Pull `model_id`, unless a pull runs already."""
-        if self._job is not None:
-            return
-        self._model_id, self._meter, self._last, self.error = model_id, RateMeter(), None, None
+        """Pull `model_id`, unless something runs already."""
 
         def work(report: Report, cancelled: Cancelled) -> object:
             return self._library.pull(model_id, report, cancelled)
 
-        self._job = Job(work, name=f"pull-{model_id}", parent=self)
+        self._start(f"pull-{model_id}", work, msg("Connecting…"), lambda _: self.finished.emit(model_id), resumes=True)
+
+    def run(self, name: str, work: Work, beginning: Text) -> None:
+        """Do `work`, unless something runs already; `beginning` is said until the work tells its progress."""
+        self._start(name, work, beginning, self.done.emit, resumes=False)
+
+    def _start(self, name: str, work: Work, beginning: Text, ended: Callable[[object], None], *, resumes: bool) -> None:
+        if self._job is not None:
+            return
+        self._beginning, self._ended, self._resumes = beginning, ended, resumes
+        self._meter, self._last, self.error = RateMeter(), None, None
+        self.bar.setRange(0, 0)
+        self._job = Job(work, name=name, parent=self)
         self._job.progressed.connect(self._show)
         self._job.succeeded.connect(self._succeeded)
         self._job.failed.connect(self._failed)
@@ -71,7 +84,7 @@ class PullView(Panel):
         self.retranslate()
 
     def cancel(self) -> None:
-        """Stop the pull; what arrived stays on disk."""
+        """Stop what runs; what a pull got stays on disk."""
         if self._job is not None:
             self._job.cancel()
             self.cancel_button.setEnabled(False)
@@ -89,8 +102,13 @@ class PullView(Panel):
         self.failure.setVisible(self.error is not None)
         self.cancel_button.setVisible(self.running)
         self.cancel_button.setText(tr("Cancel"))
-        describe(self.cancel_button, tr("Cancel the download"), tr("What has arrived is kept; you can go on later."))
-        describe(self.bar, tr("Download progress"))
+        if self._resumes:
+            kept = tr("What has arrived is kept; you can go on later.")
+            describe(self.cancel_button, tr("Cancel the download"), kept)
+            describe(self.bar, tr("Download progress"))
+        else:
+            describe(self.cancel_button, tr("Cancel"), tr("Nothing is changed then."))
+            describe(self.bar, tr("Progress"))
         for part in (self.stage, self.amount, self.bar):
             part.setVisible(self.running)
 
@@ -107,10 +125,11 @@ class PullView(Panel):
 
     def _stage_words(self) -> str:
         if self._last is None:
-            return tr("Connecting…")
+            return str(self._beginning)
         return {
             PullStage.CONNECTING: tr("Connecting to {source}…", source=self._last.source),
             PullStage.DOWNLOADING: tr("Downloading from {source}", source=self._last.source),
+            PullStage.COPYING: tr("Copying the files"),
             PullStage.VERIFYING: tr("Verifying the checksum"),
             PullStage.CONVERTING: tr("Preparing the weights"),
             PullStage.DONE: tr("Done"),
@@ -127,9 +146,9 @@ class PullView(Panel):
             words.append(tr("{time} left", time=figures.duration(left_s)))
         return " · ".join(words)
 
-    def _succeeded(self, _: object) -> None:
+    def _succeeded(self, result: object) -> None:
         self._end()
-        self.finished.emit(self._model_id)
+        self._ended(result)
 
     def _failed(self, report: ErrorReport) -> None:
         self.error = None if report.code is ErrorCode.CANCELLED else report

@@ -21,6 +21,8 @@ from .conversation_list import ConversationList
 from .parts import Panel, describe, label, paint_icon, rule, tool_button
 
 _SEARCH_PAUSE_MS, _UNDO_MS = 150, 10_000
+_KEY_FITS = 1.5
+"""Up to this text size the key stands beside “New chat”."""
 
 
 class Sidebar(Panel):
@@ -50,7 +52,6 @@ class Sidebar(Panel):
         self._current: str | None = None
         self._brand, self._name = QLabel(), label("brand", "AutoGLM Desktop")
         self.new_chat = QPushButton()
-        self.new_chat.setFixedHeight(38)
         self._new_mark, self._new_text, self._new_key = QLabel(), label("body"), label("caption", "Ctrl N")
         self.temporary_chat = tool_button()
         self.scenarios, self.guide, self.kiosk, self.settings = (_entry() for _ in range(4))
@@ -100,6 +101,8 @@ class Sidebar(Panel):
     def set_theme(self, theme: Theme) -> None:
         self._brand.setPixmap(brand_pixmap(theme, 18, self.devicePixelRatioF()))
         self._new_mark.setPixmap(pixmap("plus", theme.text, 16, self.devicePixelRatioF()))
+        self.new_chat.setFixedHeight(theme.px(38))
+        self._new_key.setVisible(theme.scale <= _KEY_FITS)
         self.search.set_theme(theme)
         paint_icon(self.temporary_chat, "ghost", theme)
         for button, name in (

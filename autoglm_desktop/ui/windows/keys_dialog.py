@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
 
 from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.ui.appearance import Appearance
-from autoglm_desktop.ui.widgets.parts import close_button, label
+from autoglm_desktop.ui.widgets.parts import Scroll, close_button, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class KeysDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._title = label("heading")
         self.rows = [(label("value"), label("body")) for _ in KEYS]
-        grid = QGridLayout()
+        body = QWidget()
+        grid = QGridLayout(body)
+        grid.setContentsMargins(0, 0, 12, 0)
         grid.setHorizontalSpacing(32)
         grid.setVerticalSpacing(8)
         for number, (key, text) in enumerate(self.rows):
@@ -70,7 +72,9 @@ class KeysDialog(QDialog):
         column.setContentsMargins(24, 20, 24, 16)
         column.setSpacing(16)
         column.addWidget(self._title)
-        column.addLayout(grid)
+        scroll = Scroll(body)
+        scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # nothing inside takes the keys that scroll
+        column.addWidget(scroll, 1)
         column.addWidget(self._buttons)
         look.language_changed.connect(self.retranslate)
         self.retranslate()

@@ -142,6 +142,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.top_bar)
+        column.addWidget(_centered(self.banners, margin_px=24))  # above every page, not only the conversation
         self._chat = self._chat_page()
         self.pages.addWidget(self._chat)
         column.addWidget(self.pages, 1)
@@ -159,7 +160,6 @@ class MainWindow(QMainWindow):
         foot = QVBoxLayout()
         foot.setContentsMargins(24, 0, 24 + _SCROLL_BAR_PX, 18)
         foot.setSpacing(10)
-        foot.addWidget(_centered(self.banners))
         foot.addWidget(_centered(self.voice))
         foot.addWidget(_centered(self.composer))
         column = QVBoxLayout(page)
@@ -170,11 +170,11 @@ class MainWindow(QMainWindow):
         return page
 
 
-def _centered(widget: QWidget) -> QWidget:
+def _centered(widget: QWidget, *, margin_px: int = 0) -> QWidget:
     """`widget` in the middle, at most as wide as the column of the conversation."""
     holder = QWidget()
     row = QHBoxLayout(holder)
-    row.setContentsMargins(0, 0, 0, 0)
+    row.setContentsMargins(margin_px, 0, margin_px, 0)
     row.addStretch(1)
     row.addWidget(widget, 1000)
     row.addStretch(1)

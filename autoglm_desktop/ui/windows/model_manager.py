@@ -20,12 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from autoglm_desktop.core.errors import AppError, ErrorReport
-from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.errors import ErrorCode, ErrorReport
+from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.models.library import ModelInfo, ModelLibrary
 from autoglm_desktop.ui import figures
 from autoglm_desktop.ui.appearance import Appearance
-from autoglm_desktop.ui.jobs import Job
+from autoglm_desktop.ui.jobs import Cancelled, Job, Report, Work
 from autoglm_desktop.ui.widgets.parts import describe, label
 from autoglm_desktop.ui.widgets.pull_progress import PullView
 
@@ -43,7 +43,8 @@ class ModelManager(QDialog):
         self.setMinimumSize(760, 460)
         self._library = library
         self._models: tuple[ModelInfo, ...] = ()
-        self._job: Job | None = None
+        self._offer: Job | None = None
+        self._done_words: Callable[[object], str] = str
         self.question: QMessageBox | None = None
         self.table = QTableWidget(0, 5)
         self.pull = PullView(look, library)
@@ -84,9 +85,9 @@ class ModelManager(QDialog):
     def close_jobs(self) -> None:
         """End what runs. Called when the window closes."""
         self.pull.close_job()
-        if self._job is not None:
-            self._job.close()
-            self._job = None
+        if self._offer is not None:
+            self._offer.close()
+            self._offer = None
 
     def retranslate(self) -> None:
         """Every word anew, in the current language."""
@@ -109,7 +110,7 @@ class ModelManager(QDialog):
         self.refresh()
 
     def _update_buttons(self) -> None:
-        model, idle = self.marked, self._job is None and not self.pull.running
+        model, idle = self.marked, self._offer is None and not self.pull.running
         installed = model is not None and model.installed
         self.buttons["use"].setEnabled(installed and model is not None and "text" in model.modalities)
         self.buttons["download"].setEnabled(idle and model is not None and not installed)
@@ -121,6 +122,7 @@ class ModelManager(QDialog):
     def _connect(self) -> None:
         self.table.itemSelectionChanged.connect(self._update_buttons)
         self.pull.finished.connect(self._disk_changed)
+        self.pull.done.connect(self._done)
         self.pull.stopped.connect(self._update_buttons)
         for name, action in (
             ("use", self._use),
@@ -149,10 +151,10 @@ class ModelManager(QDialog):
             return
         self.told.setText(tr("Asking the source about {name}…", name=model.display_name))
         identity = model.id
-        self._job = Job(lambda *_: self._library.offer(identity), name="model-offer", parent=self)
-        self._job.succeeded.connect(self._offered)
-        self._job.failed.connect(self._failed)
-        self._job.start()
+        self._offer = Job(lambda _, stop: self._library.offer(identity, stop), name="model-offer", parent=self)
+        self._offer.succeeded.connect(self._offered)
+        self._offer.failed.connect(self._not_offered)
+        self._offer.start()
         self._update_buttons()
 
     def _pull(self, model_id: str) -> None:
@@ -161,7 +163,7 @@ class ModelManager(QDialog):
 
     def _offered(self, offer: ModelInfo) -> None:
         """Size and licence that only the source knew: the download begins after a yes."""
-        self._end_job()
+        self._end_offer()
         self.told.clear()
         self._update_buttons()
         box = QMessageBox(self)
@@ -190,8 +192,11 @@ class ModelManager(QDialog):
         if model is None:
             return
         name, identity = model.display_name, model.id
-        self.told.setText(tr("Verifying {name}…", name=name))
-        self._run(lambda: self._library.verify(identity), lambda: tr("{name} is intact.", name=name))
+
+        def work(report: Report, cancelled: Cancelled) -> None:
+            self._library.verify(identity, on_progress=report, cancelled=cancelled)
+
+        self._run(work, msg("Verifying {name}…", name=name), lambda _: tr("{name} is intact.", name=name))
 
     def _remove(self) -> None:
         model = self.marked
@@ -203,18 +208,15 @@ class ModelManager(QDialog):
         box.setText(tr("Remove {name} from this machine?", name=model.display_name))
         box.setInformativeText(tr("{size} are freed. Conversations stay.", size=figures.size(model.disk_bytes)))
         box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel)
-        identity = model.id
-        box.button(QMessageBox.StandardButton.Yes).clicked.connect(lambda: self._remove_now(identity))
+        box.button(QMessageBox.StandardButton.Yes).clicked.connect(lambda: self._remove_now(model))
         box.open()
 
-    def _remove_now(self, model_id: str) -> None:
-        try:
-            freed = self._library.remove(model_id)
-        except AppError as error:
-            self._tell(error.report)
-        else:
-            self.told.setText(tr("{size} freed.", size=figures.size(freed)))
-        self._disk_changed()
+    def _remove_now(self, model: ModelInfo) -> None:
+        self._run(
+            lambda _, cancelled: self._library.remove(model.id, cancelled=cancelled),
+            msg("Removing {name}…", name=model.display_name),
+            lambda freed: tr("{size} freed.", size=figures.size(int(str(freed)))),
+        )
 
     def _add_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, tr("A folder in the Hugging Face layout"))
@@ -227,35 +229,34 @@ class ModelManager(QDialog):
             self.add_path(Path(chosen))
 
     def add_path(self, path: Path) -> None:
-        """Add a model from disk; converting a .gguf takes a while and runs off the GUI thread."""
-        self.told.setText(tr("Adding {name}…", name=path.name))
-        self._run(lambda: self._library.add(path), lambda: tr("{name} was added.", name=path.name))
+        """Add a model from disk; converting a .gguf takes a while."""
 
-    def _run(self, work: Callable[[], object], done: Callable[[], str]) -> None:
-        self._job = Job(lambda _report, _cancelled: work(), name="model-manager", parent=self)
-        self._job.succeeded.connect(lambda _: self._done(done()))
-        self._job.failed.connect(self._failed)
-        self._job.start()
+        def work(report: Report, cancelled: Cancelled) -> object:
+            return self._library.add(path, on_progress=report, cancelled=cancelled)
+
+        self._run(work, msg("Adding {name}…", name=path.name), lambda _: tr("{name} was added.", name=path.name))
+
+    def _run(self, work: Work, beginning: Text, done: Callable[[object], str]) -> None:
+        """Off the GUI thread, with progress and a way to stop; `done` says what came of it."""
+        self.told.clear()
+        self._done_words = done
+        self.pull.run("model-manager", work, beginning)
         self._update_buttons()
 
-    def _done(self, words: str) -> None:
-        self._end_job()
-        self.told.setText(words)
+    def _done(self, result: object) -> None:
+        self.told.setText(self._done_words(result))
         self._disk_changed()
 
-    def _failed(self, report: ErrorReport) -> None:
-        self._end_job()
-        self._tell(report)
+    def _not_offered(self, report: ErrorReport) -> None:
+        self._end_offer()
+        self.told.setText("" if report.code is ErrorCode.CANCELLED else report.line())
         self._update_buttons()
 
-    def _end_job(self) -> None:
-        if self._job is not None:
-            self._job.close()
-            self._job.deleteLater()
-            self._job = None
-
-    def _tell(self, report: ErrorReport) -> None:
-        self.told.setText(report.line())
+    def _end_offer(self) -> None:
+        if self._offer is not None:
+            self._offer.close()
+            self._offer.deleteLater()
+            self._offer = None
 
     def _disk_changed(self, *_: object) -> None:
         self.refresh()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -29,13 +29,15 @@ from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme
-from autoglm_desktop.ui.widgets.parts import close_button, describe, label
+from autoglm_desktop.ui.widgets.parts import Scroll, close_button, describe, label
 from autoglm_desktop.ui.widgets.top_bar import ModelEntry
 
 from .settings_pages.page import SettingsPage
 
 PageKind = TypeVar("PageKind", bound=SettingsPage)
 _APPLY_PAUSE_MS = 400
+_USUAL = QSize(760, 600)
+"""All tabs side by side, at the usual text size."""
 _MIB = 1 << 20
 _IN_MIB = {"kv_cache_max_bytes"}
 
@@ -59,7 +61,6 @@ class SettingsDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumSize(760, 600)  # all tabs side by side
         self.settings = settings
         self._loading = True
         self._words: list[tuple[Callable[[str], None], Text]] = []
@@ -79,7 +80,11 @@ class SettingsDialog(QDialog):
         look.language_changed.connect(self.retranslate)
         look.theme_changed.connect(self.set_theme)
         self.retranslate()
+        self.set_theme(look.theme)
         self.show_settings(settings)
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(_USUAL)
 
     def add_page(self, page: SettingsPage) -> None:
         """A tab of its own for what needs more than fields."""
@@ -96,14 +101,15 @@ class SettingsDialog(QDialog):
         return self._rows[name]
 
     def show_settings(self, settings: Settings) -> None:
-        """Put these values into the controls without telling anyone."""
+        """Put these values into the controls without telling anyone; what is being edited stays as it is."""
         self._loading = True
         self.settings = settings
+        shown = settings.model_copy(update=self._pending)
         for name, widget in self._rows.items():
-            value = getattr(settings, name)
-            _set_value(widget, value // _MIB if name in _IN_MIB else value)
+            value = getattr(shown, name)
+            _show_value(widget, value // _MIB if name in _IN_MIB else value)
         for page in self._pages:
-            page.show_settings(settings)
+            page.show_settings(shown)
         self._loading = False
 
     def set_theme(self, theme: Theme) -> None:
@@ -153,7 +159,6 @@ class SettingsDialog(QDialog):
         self._row(form, "tier", msg("Tier"), self._choice(tiers))
         self._prompt = QPlainTextEdit()
         self._prompt.setTabChangesFocus(True)
-        self._prompt.setFixedHeight(130)
         self._prompt.textChanged.connect(lambda: self._change("system_prompt", self._prompt.toPlainText()))
         self._row(form, "system_prompt", msg("System prompt"), self._prompt)
         self.reset_prompt = self._button(msg("Restore the default prompt"))
@@ -203,7 +208,7 @@ class SettingsDialog(QDialog):
         form.setHorizontalSpacing(24)
         form.setVerticalSpacing(10)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        number = self.tabs.addTab(page, "")
+        number = self.tabs.addTab(Scroll(page), "")
         self._words.append((lambda text: self.tabs.setTabText(number, text), title))
         return form
 
@@ -296,12 +301,16 @@ def _connect(widget: QWidget, changed: Callable[[Any], None]) -> None:
         widget.valueChanged.connect(changed)
 
 
-def _set_value(widget: QWidget, value: Any) -> None:
+def _show_value(widget: QWidget, value: Any) -> None:
+    """Show another value than the one that is there; a field that is typed in keeps its text and its cursor."""
     if isinstance(widget, QComboBox):
         widget.setCurrentIndex(widget.findData(value))
     elif isinstance(widget, QCheckBox):
         widget.setChecked(value)
+    elif widget.hasFocus():
+        return
     elif isinstance(widget, QPlainTextEdit):
-        widget.setPlainText(value)
+        if widget.toPlainText() != value:
+            widget.setPlainText(value)
     elif isinstance(widget, (QSpinBox, QDoubleSpinBox)):
         widget.setValue(value)

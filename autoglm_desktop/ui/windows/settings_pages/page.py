@@ -10,12 +10,10 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -25,7 +23,7 @@ from autoglm_desktop.core.i18n import Text
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.jobs import Cancelled, Job
-from autoglm_desktop.ui.widgets.parts import Panel, describe, label
+from autoglm_desktop.ui.widgets.parts import Panel, Scroll, describe, label
 
 
 class SettingsPage(Panel):
@@ -44,13 +42,9 @@ class SettingsPage(Panel):
         self.form.setHorizontalSpacing(24)
         self.form.setVerticalSpacing(10)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(body)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(scroll)
+        outside.addWidget(Scroll(body))
 
     def title(self) -> str:
         """The name of the tab, in the current language."""
