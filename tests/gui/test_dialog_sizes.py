@@ -88,7 +88,9 @@ def test_a_dialog_fits_a_small_screen(
         dialog.resize(least)
         for scrolled in dialog.findChildren(Scroll):  # nothing is cut off at the side, where no bar would show it
             if scrolled.isVisible():
-                assert scrolled.widget().minimumSizeHint().width() <= scrolled.viewport().width()
+                body = scrolled.widget()
+                assert body is not None
+                assert body.minimumSizeHint().width() <= scrolled.viewport().width()
         dialog.close()
         dialog.deleteLater()
 
