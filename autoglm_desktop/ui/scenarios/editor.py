@@ -60,7 +60,6 @@ class ScenarioEditor(QDialog):
         super().__init__(parent)
         self._scenario, self._base, self._own = scenario, base, own
         self.setWindowTitle(tr("Edit the scenario"))
-        self.setMinimumWidth(680)
         self.id, self.name = QLineEdit(_free_id(base, own)), QLineEdit(scenario.name.of(language()))
         self.begin, self.end = QLineEdit(_clock(scenario.start.time)), QLineEdit(_clock(scenario.end))
         self.battery, self.ambient = (
@@ -139,6 +138,7 @@ class ScenarioEditor(QDialog):
 
     def _lay_out(self) -> None:
         outside, body, form = QVBoxLayout(self), QWidget(), QFormLayout()
+        body.setMinimumWidth(640)
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 0, 0)
         goal = QHBoxLayout()

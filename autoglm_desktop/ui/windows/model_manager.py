@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -31,6 +31,8 @@ from autoglm_desktop.ui.widgets.pull_progress import PullView
 
 from .first_run import download_size, language_names
 
+_USUAL = QSize(760, 460)
+
 
 class ModelManager(QDialog):
     """A table and what can be done with the marked line. `changed` after anything on disk did."""
@@ -40,7 +42,6 @@ class ModelManager(QDialog):
 
     def __init__(self, look: Appearance, library: ModelLibrary, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumSize(760, 460)
         self._library = library
         self._models: tuple[ModelInfo, ...] = ()
         self._offer: Job | None = None
@@ -56,6 +57,9 @@ class ModelManager(QDialog):
         self._connect()
         look.language_changed.connect(self.retranslate)
         self.retranslate()
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(_USUAL)
 
     @property
     def marked(self) -> ModelInfo | None:
