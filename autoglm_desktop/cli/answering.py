@@ -14,8 +14,9 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.events import AssistantEvent, NodeDelta, NodeFinished, NodePhase, TierChanged
 from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.energy import TurnEnergy
-from autoglm_desktop.core.events import Phase, TierSwitched, Usage
+from autoglm_desktop.core.events import Memory, Phase, TierSwitched, Usage
 from autoglm_desktop.core.i18n import tr
+from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.core.routing import Where, answerer
 
@@ -96,8 +97,7 @@ def _first_interrupt_to(events: SimpleQueue[AssistantEvent | _Interrupt]) -> Ite
 
 def result_of(node: Node) -> dict[str, object]:
     """An answer as ``chat --json`` prints it."""
-    usage = node.usage
-    assert usage is not None, "a finished answer has its figures"
+    usage = node.usage or _nothing(node)
     return {
         "text": node.text,
         "reasoning": node.reasoning,
@@ -118,6 +118,11 @@ def result_of(node: Node) -> dict[str, object]:
         "from_cache": node.from_cache,
         "answered_by": answerer(usage.answered_by),
     }
+
+
+def _nothing(node: Node) -> Usage:
+    """The figures of an answer that was stopped before the model saw its prompt."""
+    return Usage(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, node.tier or Tier.FP16, 0, 0, Memory(0, 0, 0))
 
 
 def energy_of(energy: TurnEnergy | None) -> dict[str, object]:

@@ -27,6 +27,7 @@ from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL, MODALITIES
 from .images.tools import ImageTools
 from .models.conversations import title
 from .paths import DataPaths
+from .saving import write_whole
 from .transcript.error_box import OTHER_MODEL_HELPS
 from .voice.desk import VoiceDesk
 from .widgets.banner import Action, Notice
@@ -288,7 +289,7 @@ class Desk(QObject):
         with self.controller.telling():
             write = assistant.export_markdown if kind == "markdown" else assistant.export_json
             try:
-                path.write_text(write(conversation_id), encoding="utf-8")
+                write_whole(path, write(conversation_id))
             except OSError as error:
                 raise _not_written(path, error) from error
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import getpass
 import hashlib
 import logging
+import os
+import sys
 from pathlib import Path
 
 from PySide6.QtCore import QElapsedTimer, QObject, QThread, Signal
@@ -21,7 +23,8 @@ _MESSAGE = b"activate\n"
 
 def socket_name(data_dir: Path) -> str:
     """A short name of the user and the data folder (a socket's path may have about 100 characters)."""
-    identity = f"{getpass.getuser()}:{data_dir.resolve()}"
+    user = str(os.getuid()) if sys.platform != "win32" else getpass.getuser()  # a uid need not have a name
+    identity = f"{user}:{data_dir.resolve()}"
     return f"autoglm-desktop-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 

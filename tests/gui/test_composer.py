@@ -65,8 +65,11 @@ def test_enter_can_break_lines_by_a_setting(qtbot: QtBot, composer: Composer) ->
 def test_nothing_is_not_sent(qtbot: QtBot, composer: Composer) -> None:
     QTest.keyClicks(composer.edit, "   ")
     assert not composer.send.isEnabled()
+    assert composer.send.toolTip() == "Write a message or attach an image."
     with qtbot.assertNotEmitted(composer.submitted):
         QTest.keyClick(composer.edit, Qt.Key.Key_Return)
+    QTest.keyClicks(composer.edit, "a")
+    assert composer.send.toolTip() == "Send the message (Enter)"
 
 
 def test_send_turns_into_stop(qtbot: QtBot, composer: Composer) -> None:

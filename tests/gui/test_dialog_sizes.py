@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QApplication, QDialog, QLabel
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from autoglm_desktop.core.errors import ErrorCode, ErrorReport
+from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.core.routing import Endpoint
 from autoglm_desktop.core.service import ServiceState, ServiceStatus
@@ -30,6 +32,7 @@ from tests.helpers.windows import Opened, open_window
 
 ROOM = QSize(1366, 768 - 40)
 """A small laptop's screen without the title bar."""
+NO_ROOM = ErrorReport(ErrorCode.OUT_OF_MEMORY, msg("There is no room."), msg("Use a smaller tier."), "9 GB", "int4")
 ENDPOINT = Endpoint("https://example.com/v1", "a-model", takes_images=True)
 
 
@@ -85,18 +88,20 @@ def test_a_dialog_fits_a_small_screen(
         qtbot.waitUntil(dialog.isVisible)
         least = dialog.minimumSizeHint().expandedTo(dialog.minimumSize())
         assert (least.width() <= ROOM.width(), least.height() <= ROOM.height()) == (True, True), least
-        dialog.resize(least)
+        dialog.resize(1, 1)  # as small as it lets itself be made
         for scrolled in dialog.findChildren(Scroll):  # nothing is cut off at the side, where no bar would show it
             if scrolled.isVisible():
-                assert scrolled.widget().minimumSizeHint().width() <= scrolled.viewport().width()
+                body = scrolled.widget()
+                assert body is not None
+                assert body.minimumSizeHint().width() <= scrolled.viewport().width()
+        for button in dialog.findChildren(QPushButton):
+            assert button.width() >= button.minimumSizeHint().width() or not button.isVisible(), button.text()
         dialog.close()
         dialog.deleteLater()
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_the_window_fits_and_its_sidebar_cuts_no_words(
-    qtbot: QtBot, qapp: QApplication, tmp_path: Path, scale: float
-) -> None:
+def test_the_window_fits_and_cuts_no_words(qtbot: QtBot, qapp: QApplication, tmp_path: Path, scale: float) -> None:
     look = Settings(language="en", theme="light", font_scale=scale)
     with open_window(qapp, tmp_path, settings=look) as opened:
         window = opened.shell.window
@@ -106,3 +111,9 @@ def test_the_window_fits_and_its_sidebar_cuts_no_words(
             if part.isVisible():
                 assert window.sidebar.new_chat.rect().contains(part.geometry()), part.text()
                 assert part.width() >= part.sizeHint().width(), part.text()
+        window.resize(ROOM)
+        opened.shell.desk.show_error(NO_ROOM)
+        qtbot.waitUntil(window.banners.isVisible)
+        (banner,) = window.banners.banners()
+        for way in (*banner.actions_shown, banner.details_button, banner.log_button):
+            assert way.width() >= way.sizeHint().width(), way.text()

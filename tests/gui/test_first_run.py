@@ -134,6 +134,32 @@ def test_the_manager_downloads_verifies_and_removes(qtbot: QtBot, qapp: QApplica
         assert not manager.buttons["use"].isEnabled()
 
 
+def test_a_button_that_cannot_be_pressed_says_why(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    speech = "faster-whisper-base"
+    with open_window(qapp, tmp_path, installed=(DEFAULT_MODEL_ID, speech)) as opened:
+        manager = manager_of(opened)
+
+        def reasons() -> dict[str, str]:
+            return {name: one.toolTip() for name, one in manager.buttons.items() if not one.isEnabled()}
+
+        manager.mark(DEFAULT_MODEL_ID)
+        assert reasons() == {"download": "It is on this machine already."}
+        manager.mark(SMALL)
+        assert reasons() == dict.fromkeys(("use", "verify", "remove"), "It is not on this machine.")
+        manager.mark(speech)
+        assert reasons()["use"] == "It writes down speech and cannot chat."
+        manager.mark(DEFAULT_MODEL_ID)
+        opened.library.go_on.clear()
+        QTest.mouseClick(manager.buttons["verify"], Qt.MouseButton.LeftButton)
+        waits = dict.fromkeys(
+            ("download", "verify", "remove", "add_folder", "add_file"), "Wait for what runs below, or cancel it."
+        )
+        assert reasons() == waits
+        opened.library.go_on.set()
+        qtbot.waitUntil(lambda: not manager.pull.running)
+        assert reasons() == {"download": "It is on this machine already."}
+
+
 @pytest.mark.parametrize("work", ["add", "verify"])
 def test_adding_and_verifying_show_progress_and_can_be_cancelled(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, work: str

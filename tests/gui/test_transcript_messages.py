@@ -170,7 +170,9 @@ def test_branches(view: TranscriptView, qtbot: QtBot) -> None:
 def test_the_first_version_has_nothing_before_it(view: TranscriptView) -> None:
     talk = Talk()
     view.set_path([talk.user("q", siblings=("n1", "z"))])
-    assert not button(row(view, "n1"), "Previous version").isEnabled()
+    previous, following = button(row(view, "n1"), "Previous version"), button(row(view, "n1"), "Next version")
+    assert (previous.isEnabled(), previous.toolTip()) == (False, "This is the first version.")
+    assert (following.isEnabled(), following.toolTip()) == (True, "Next version")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,6 @@ class ScenarioEditor(QDialog):
         super().__init__(parent)
         self._scenario, self._own = scenario, own
         self.setWindowTitle(tr("Edit the scenario"))
-        self.setMinimumWidth(840)
         self.resize(840, 720)
         self.id, self.name = QLineEdit(_free_id(base, own)), QLineEdit(scenario.name.of(language()))
         self.begin, self.end = QLineEdit(clock_words(scenario.start.time)), QLineEdit(clock_words(scenario.end))
@@ -149,6 +148,7 @@ class ScenarioEditor(QDialog):
 
     def _lay_out(self) -> None:
         outside, body, form = QVBoxLayout(self), QWidget(), QFormLayout()
+        body.setMinimumWidth(640)
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 0, 0)
         goal = QHBoxLayout()

@@ -95,7 +95,9 @@ class Footer(FlowRow):
         ):
             button = self._button(icon, name)
             button.setEnabled(0 <= other < len(siblings))
-            if button.isEnabled():
+            if not button.isEnabled():
+                button.setToolTip(tr("This is the first version.") if at == 0 else tr("This is the last version."))
+            else:
                 target = siblings[other]
                 button.clicked.connect(lambda _=False, target=target: self._intents.branch_selected.emit(target))
             out.insert(at, button)

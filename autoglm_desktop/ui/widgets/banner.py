@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.i18n import Text, msg, tr
@@ -17,6 +17,8 @@ from autoglm_desktop.ui.style import Theme
 from .parts import Panel, describe, label, paint_icon, restyle, tool_button
 
 _MAX_BANNERS = 3
+_IN_A_ROW = 1.3
+"""Up to this text size the ways on stand beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Banner(Panel):
         self.actions_shown = tuple(self._action_button(action) for action in notice.actions)
         self.details_button, self.log_button = _link(), _link()
         self.close_button = tool_button()
+        self._ways = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._lay_out()
         self.details_button.clicked.connect(self._toggle_details)
         self.log_button.clicked.connect(self.log_requested)
@@ -91,6 +94,8 @@ class Banner(Panel):
         name, color = ("warning-circle", theme.hot) if self.notice.error else ("info", theme.accent)
         self._mark.setPixmap(pixmap(name, color, 20, self.devicePixelRatioF()))
         paint_icon(self.close_button, "x", theme)
+        directions = QBoxLayout.Direction
+        self._ways.setDirection(directions.LeftToRight if theme.scale <= _IN_A_ROW else directions.TopToBottom)
         restyle(self)
 
     def _lay_out(self) -> None:
@@ -104,16 +109,13 @@ class Banner(Panel):
         column.addWidget(self._body)
         self._body.setVisible(self.notice.body is not None)
         column.addWidget(self.details)
-        ways = QHBoxLayout()
-        ways.setSpacing(8)
-        for button in self.actions_shown:
-            ways.addWidget(button)
-        ways.addWidget(self.details_button)
-        ways.addWidget(self.log_button)
-        ways.addStretch()
+        self._ways.setSpacing(8)
+        for button in (*self.actions_shown, self.details_button, self.log_button):
+            self._ways.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        self._ways.addStretch()
         self.details_button.setVisible(bool(self.notice.details))
         self.log_button.setVisible(self.notice.error)
-        column.addLayout(ways)
+        column.addLayout(self._ways)
         row.addLayout(column, 1)
         row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
 

@@ -223,8 +223,13 @@ class Composer(Panel):
         if self._busy:
             describe(self.send, tr("Stopping…") if self._stopping else tr("Stop"), tr("Stop the answer (Esc)"))
         else:
-            wait = tr("An image is still being taken in.") if self._waiting else ""
-            describe(self.send, tr("Send"), self._blocked or wait or tr("Send the message (Enter)"))
+            describe(self.send, tr("Send"), self._why_not() or tr("Send the message (Enter)"))
+
+    def _why_not(self) -> str:
+        """Why nothing can be sent now; empty when something can."""
+        if self._blocked or self._ready:
+            return self._blocked
+        return tr("An image is still being taken in.") if self._waiting else tr("Write a message or attach an image.")
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)

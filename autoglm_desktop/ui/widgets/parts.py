@@ -89,7 +89,7 @@ class Scroll(QScrollArea):
         return self._body.sizeHint() + QSize(self._bar_px, 0)
 
     def minimumSizeHint(self) -> QSize:
-        least = self._body.minimumSizeHint()
+        least = self._body.minimumSizeHint().expandedTo(self._body.minimumSize())
         return QSize(least.width() + self._bar_px, min(least.height(), _LEAST_SCROLLED_PX))
 
     @property

@@ -22,9 +22,9 @@ class ConsentDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(520)
         self._endpoint, self._reason = endpoint, reason
         self.headline, self.why = label("heading", wrap=True), label("body", wrap=True)
+        self.headline.setMinimumWidth(480)  # not the dialog's: its buttons may need more
         self.what, self.later = label("body", wrap=True), label("secondary", wrap=True)
         self.agree_button, self.stay_button = QPushButton(), QPushButton()
         self.agree_button.setProperty("role", "primary")

@@ -26,7 +26,6 @@ class KioskDialog(QDialog):
         super().__init__(parent)
         self._data_dir, self._path = data_dir, data_dir / "kiosk.toml"
         self.setWindowTitle(tr("Kiosk"))
-        self.setMinimumWidth(520)
         self.about = label(
             "muted",
             tr(
@@ -35,6 +34,7 @@ class KioskDialog(QDialog):
             ),
             wrap=True,
         )
+        self.about.setMinimumWidth(500)  # not the dialog's: its buttons may need more
         self.told = label("secondary", wrap=True)
         self.start, self.folder = QPushButton(tr("Start the kiosk")), QPushButton(tr("Show the configuration"))
         self.start.setProperty("role", "primary")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -31,6 +31,8 @@ from autoglm_desktop.ui.widgets.pull_progress import PullView
 
 from .first_run import download_size, language_names
 
+_USUAL = QSize(760, 460)
+
 
 class ModelManager(QDialog):
     """A table and what can be done with the marked line. `changed` after anything on disk did."""
@@ -40,7 +42,6 @@ class ModelManager(QDialog):
 
     def __init__(self, look: Appearance, library: ModelLibrary, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumSize(760, 460)
         self._library = library
         self._models: tuple[ModelInfo, ...] = ()
         self._offer: Job | None = None
@@ -56,6 +57,9 @@ class ModelManager(QDialog):
         self._connect()
         look.language_changed.connect(self.retranslate)
         self.retranslate()
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(_USUAL)
 
     @property
     def marked(self) -> ModelInfo | None:
@@ -95,6 +99,10 @@ class ModelManager(QDialog):
         heads = (tr("Model"), tr("Languages"), tr("Licence"), tr("Download"), tr("On this machine"))
         self.table.setHorizontalHeaderLabels(heads)
         describe(self.table, tr("Models"))
+        self.refresh()
+
+    def _update_buttons(self) -> None:
+        """What can be done now; a button that cannot be pressed says why."""
         words = {
             "use": (tr("Use"), tr("Chat with the marked model")),
             "download": (tr("Download"), tr("Fetch the marked model and verify it")),
@@ -105,19 +113,19 @@ class ModelManager(QDialog):
             "close": (tr("Close"), tr("Close")),
         }
         for name, (text, tip) in words.items():
+            why_not = self._why_not(name)
             self.buttons[name].setText(text)
-            describe(self.buttons[name], text, tip)
-        self.refresh()
+            self.buttons[name].setEnabled(not why_not)
+            describe(self.buttons[name], text, why_not or tip)
 
-    def _update_buttons(self) -> None:
-        model, idle = self.marked, self._offer is None and not self.pull.running
-        installed = model is not None and model.installed
-        self.buttons["use"].setEnabled(installed and model is not None and "text" in model.modalities)
-        self.buttons["download"].setEnabled(idle and model is not None and not installed)
-        self.buttons["verify"].setEnabled(idle and installed)
-        self.buttons["remove"].setEnabled(idle and installed)
-        self.buttons["add_folder"].setEnabled(idle)
-        self.buttons["add_file"].setEnabled(idle)
+    def _why_not(self, name: str) -> str:
+        """Why this cannot be done now; empty when it can."""
+        busy = self._offer is not None or self.pull.running
+        if busy and name not in ("use", "close"):
+            return tr("Wait for what runs below, or cancel it.")
+        if name in ("add_folder", "add_file", "close"):
+            return ""
+        return _why_not_with(self.marked, name)
 
     def _connect(self) -> None:
         self.table.itemSelectionChanged.connect(self._update_buttons)
@@ -284,6 +292,17 @@ class ModelManager(QDialog):
         row.addStretch()
         row.addWidget(self.buttons["close"])
         column.addLayout(row)
+
+
+def _why_not_with(model: ModelInfo | None, name: str) -> str:
+    if model is None:
+        return tr("Mark a model first.")
+    if name == "download":
+        return tr("It is on this machine already.") if model.installed else ""
+    if not model.installed:
+        return tr("It is not on this machine.")
+    chats = name != "use" or "text" in model.modalities
+    return "" if chats else tr("It writes down speech and cannot chat.")
 
 
 def _cells(model: ModelInfo) -> tuple[str, ...]:
