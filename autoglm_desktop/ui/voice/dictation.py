@@ -231,6 +231,7 @@ class Dictation(QObject):
             problems=tuple(self._problems),
             offers_model=self._offers_model,
             loading=written is not None and written.phase is Phase.LOADING,
+            queued=written is not None and written.phase is Phase.QUEUED,
             source="" if written is None else written.source,
         )
         self.changed.emit(self.state)
