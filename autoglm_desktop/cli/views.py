@@ -107,6 +107,7 @@ def phase_words(phase: Phase) -> str | None:
         Phase.STARTING: tr("Starting the engine…"),
         Phase.LOADING: tr("Loading the model…"),
         Phase.READING_IMAGE: tr("Reading the image…"),
+        Phase.WRITING_DOWN: tr("Writing down what is said…"),
         Phase.PREFILL: tr("Reading the prompt…"),
         Phase.THINKING: tr("Thinking…"),
         Phase.ASKING_CLOUD: tr("Asking the cloud…"),

@@ -25,6 +25,8 @@ class Phase(StrEnum):
     """Weights are read (or packed for a tier for the first time); has a fraction."""
     READING_IMAGE = "reading_image"
     """Images of the prompt are read; the fraction counts them."""
+    WRITING_DOWN = "writing_down"
+    """Speech is written down."""
     PREFILL = "prefill"
     """The prompt is read; has a fraction."""
     THINKING = "thinking"

@@ -64,6 +64,8 @@ class SensesPlayer:
         error = self.load(modality, lambda fraction: emit(PhaseChanged(request.turn_id, Phase.LOADING, fraction)))
         if error is not None:
             return Failed(request.turn_id, error)
+        if modality is Modality.SPEECH:
+            emit(PhaseChanged(request.turn_id, Phase.WRITING_DOWN))
         load_s = 0.0 if was_loaded else time.perf_counter() - began_s
         if self._senses.hold is not None:
             self._senses.hold.wait(over, lambda: False)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
+from autoglm_desktop.core.events import Phase, PhaseChanged
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import SpeechSegment, TranscribeRequest, Transcript
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, SPEECH_MODEL_ID, Settings
@@ -25,6 +26,7 @@ from autoglm_desktop.engine.script import Hold, Reply, Script, Senses
 from autoglm_desktop.ui.voice.desk import VoiceDesk
 from autoglm_desktop.ui.voice.draft import SpokenDraft
 from autoglm_desktop.ui.voice.recorder import Began, Ended, Part, Recorder
+from autoglm_desktop.ui.voice.scribe import _Told
 from autoglm_desktop.ui.voice.state import VoicePhase
 from tests.helpers.audio import noise, numbered, read_wav, seconds, silence
 from tests.helpers.windows import DEFAULT_SCRIPT, ENGLISH, Opened, open_window
@@ -458,6 +460,24 @@ def test_the_window_does_not_wait_for_a_device_that_is_slow_to_close(
         assert not any(voice.scribe.folder.iterdir())
 
 
+def test_waiting_for_an_answer_is_said(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    microphone, hold = spoken(), Hold()
+    with talking(qapp, tmp_path, microphone, Ear("Now."), hold=hold) as (_, voice, _speaker):
+        voice.dictation._clock = iter([0.0, 10.0]).__next__
+        press(voice)
+        qtbot.waitUntil(lambda: microphone.played.is_set() and voice.dictation.recording)
+        release(voice)
+        qtbot.waitUntil(hold.reached.is_set)
+        assert voice.strip.words.text() == "Writing down…"
+        (key,) = voice.scribe._jobs
+        voice.scribe._bridge.post(_Told(key, PhaseChanged("", Phase.QUEUED)))
+        qtbot.waitUntil(lambda: voice.strip.words.text().startswith("Waiting for another answer"))
+        voice.scribe._bridge.post(_Told(key, PhaseChanged("", Phase.WRITING_DOWN)))
+        qtbot.waitUntil(lambda: voice.strip.words.text() == "Writing down…")
+        hold.release()
+        qtbot.waitUntil(phase(voice, VoicePhase.IDLE))
+
+
 # Answers read aloud
 
 
@@ -509,6 +529,19 @@ def test_speech_output_that_cannot_work_says_why_and_stays_off(
         assert voice.strip.told.text() == "No engine here."
         assert not opened.assistant.settings.speak_answers
         assert not voice.composer.speak.isChecked()
+
+
+def test_speech_output_that_is_gone_since_it_was_switched_on_is_told_at_the_first_answer(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    settings = ENGLISH.model_copy(update={"speak_answers": True})
+    with talking(qapp, tmp_path, spoken(), settings=settings) as (opened, voice, _):
+        voice._speaker = SyntheticSpeaker(problem=msg("No engine here."))
+        opened.shell.controller.send("Speak")
+        qtbot.waitUntil(lambda: opened.idle(1) and voice._bridge.idle)
+        assert voice.strip.told.text() == "No engine here."
+        qtbot.waitUntil(lambda: not voice.composer.speak.isChecked())
+        assert not opened.assistant.settings.speak_answers
 
 
 # Hands-free

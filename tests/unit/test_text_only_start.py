@@ -1,4 +1,5 @@
-"""A start for text loads nothing of images and speech: read from the modules and the mapped libraries of a process."""
+"""A start for text loads nothing of images and speech: read from the modules, the mapped libraries and the memory of a
+process."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from pathlib import Path
 
 _SCRIPT = """
 import json, sys, time
+import psutil
 from pathlib import Path
 from autoglm_desktop.core.messages import Message, ModelRef, Role, Sampling, TurnRequest
 from autoglm_desktop.core.events import Finished
@@ -32,6 +34,9 @@ def mapped():
     text = path.read_text() if path.exists() else ""
     return sorted(name for name in ("onnxruntime", "ctranslate2", "cv2.", "libavcodec") if name in text)
 
+def resident():
+    return psutil.Process().memory_info().rss
+
 torch_runtime(1)  # what the process imports for text
 events = []
 host = EngineHost(tiny_runtime(), Mailbox(), events.append, kv_cache_max_bytes=1 << 20,
@@ -40,9 +45,9 @@ ref = ModelRef("tiny", str(write_tiny_model(Path(sys.argv[1]))))
 request = TurnRequest("t", ref, (Message.of(Role.USER, "hello"),), Tier.INT8, Sampling(temperature=0), max_tokens=4)
 host.execute(Submit(request), time.perf_counter())
 assert isinstance([e for e in events if isinstance(e, Finished)][-1], Finished)
-before = loaded(), mapped()
+before = loaded(), mapped(), resident()
 host.execute(LoadModality(Modality.VISION), time.perf_counter())
-print(json.dumps({"text": before, "vision": (loaded(), mapped()), "error": str(events[-1].error)}))
+print(json.dumps({"text": before, "vision": (loaded(), mapped(), resident()), "error": str(events[-1].error)}))
 """
 
 
@@ -58,8 +63,10 @@ def test_a_turn_in_text_loads_nothing_of_the_other_modalities(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["error"] == "None"
-    assert told["text"] == [[], []]
-    modules, libraries = told["vision"]
+    *nothing, text_bytes = told["text"]
+    assert nothing == [[], []]
+    modules, libraries, vision_bytes = told["vision"]
+    assert text_bytes < 0.8 * vision_bytes, f"{text_bytes / 1e6:.0f} of {vision_bytes / 1e6:.0f} MB"
     assert {"rapidocr", "onnxruntime", "efficientnet_lite_pytorch"} <= set(modules)
     assert "ctranslate2" not in modules
     assert not sys.platform.startswith("linux") or "onnxruntime" in libraries

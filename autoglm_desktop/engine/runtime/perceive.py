@@ -49,6 +49,7 @@ class Perceiving:
             request.model_folder, lambda fraction: self._loading(request.turn_id, fraction)
         )
         self._begin(request.turn_id, load_s)
+        self.emit(PhaseChanged(request.turn_id, Phase.WRITING_DOWN))
         transcript = ears.transcribe(
             Path(request.path),
             language=request.language,

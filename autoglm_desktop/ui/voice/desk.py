@@ -187,11 +187,17 @@ class VoiceDesk(QObject):
 
     def _switch_speech(self, on: bool) -> None:
         self.controller.change_settings(speak_answers=on)
-        problem = self.speaker().problem() if on else None
+        if on:
+            self._can_speak()
+        self._show_switches()
+
+    def _can_speak(self) -> bool:
+        """Whether there is speech output; else it is switched off, and the reason told."""
+        problem = self.speaker().problem()
         if problem is not None:
             self.controller.change_settings(speak_answers=False)
             self.dictation.tell(problem)
-        self._show_switches()
+        return problem is None
 
     def _apply(self, settings: Settings) -> None:
         """The settings changed."""
@@ -232,6 +238,8 @@ class VoiceDesk(QObject):
         if self._reader is None:
             from .read_aloud import ReadAloud
 
+            if not self._can_speak():  # it may have gone since it was switched on
+                return
             speaker = self.speaker()
             speaker.choose(self._settings.speech_voice, self._settings.speech_rate)
             self._reader = ReadAloud(speaker)

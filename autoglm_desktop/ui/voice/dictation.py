@@ -92,7 +92,7 @@ class Dictation(QObject):
             return
         if held and self._clock() - self._pressed_s < TAP_S:
             self._drop_recording()
-            self._told.append(msg("Hold the button while you speak."))
+            self._note(msg("Hold the button while you speak."))
         else:
             self._recorder.stop()
             self._phase, self._level = VoicePhase.WRITING, 0.0
@@ -122,7 +122,7 @@ class Dictation(QObject):
         room = MAX_RECORDINGS_AT_ONCE - len(self._files) - sum(bool(take.source) for take in self._writing)
         taken = files[: max(0, room)]
         if len(taken) < len(files):
-            self._told.append(
+            self._note(
                 msg(
                     "Up to {most} recordings are written down at a time: {count} left out.",
                     most=MAX_RECORDINGS_AT_ONCE,
@@ -136,7 +136,8 @@ class Dictation(QObject):
         """Say something in place, or nothing more; nothing else takes it away while something is written down."""
         if self.state.phase is VoicePhase.IDLE or not (text or error or offers_model):
             self._clear()
-        self._told += [] if text is None else [text]
+        if text is not None:
+            self._note(text)
         self._problems += [] if error is None else [Problem(error)]
         self._offers_model = self._offers_model or offers_model
         self._show()
@@ -201,14 +202,19 @@ class Dictation(QObject):
     def _conclude(self, take: Take) -> None:
         """What it came to, in one sentence if it needs one."""
         if take.note is not None:
-            self._told.append(take.note)
+            self._note(take.note)
         if take.error is not None and take.error.code is ErrorCode.MODEL_MISSING:
             self._offers_model = True
         elif take.error is not None:
             self._problems.append(Problem(take.error, take.source))
         elif not take.draft.any_text and take.note is None:
             nothing = msg("Nothing was heard in {name}.", name=take.source) if take.source else None
-            self._told.append(nothing or msg("Nothing was heard."))
+            self._note(nothing or msg("Nothing was heard."))
+
+    def _note(self, text: Text) -> None:
+        """Said once, however often it happens."""
+        if text not in self._told:
+            self._told.append(text)
 
     def _clear(self) -> None:
         self._told, self._problems, self._offers_model = [], [], False
@@ -231,6 +237,7 @@ class Dictation(QObject):
             problems=tuple(self._problems),
             offers_model=self._offers_model,
             loading=written is not None and written.phase is Phase.LOADING,
+            queued=written is not None and written.phase is Phase.QUEUED,
             source="" if written is None else written.source,
         )
         self.changed.emit(self.state)

@@ -111,6 +111,8 @@ class Scribe(QObject):
         if job is None:  # cancelled
             return
         match told.event:
+            case PhaseChanged(_, Phase.QUEUED) if next(iter(self._jobs)) != told.key:
+                pass  # it waits for another part of ours, which is nothing to tell
             case PhaseChanged(_, phase):
                 job.client.working(phase)
             case SpeechHeard(_, segment):

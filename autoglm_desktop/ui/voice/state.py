@@ -52,6 +52,8 @@ class VoiceState:
     """Whether the model that writes down speech is missing and is offered."""
     loading: bool = False
     """Whether that model is being loaded into memory before it writes."""
+    queued: bool = False
+    """Whether the engine has something else to do first."""
     source: str = ""
     """Name of the file that is written down, if it is one."""
 

@@ -165,6 +165,8 @@ class VoiceStrip(Panel):
         state = self.state
         if state.loading:
             return tr("Loading the speech model…")
+        if state.queued:
+            return tr("Waiting for another answer, then it is written down…")
         if state.phase is VoicePhase.WRITING and state.source:
             return tr("Writing down {name}…", name=state.source)
         return {
