@@ -24,6 +24,7 @@ from autoglm_desktop.core.interrupts import held
 from autoglm_desktop.core.kiosk import KioskConfig, load_kiosk, make_kiosk
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.settings import load_settings
+from autoglm_desktop.energy.phone import Phone
 from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.profile import load_profile
 from autoglm_desktop.energy.scenario_files import load_scenario
@@ -151,8 +152,9 @@ def _play(window: KioskWindow, config: KioskConfig, paths: DataPaths) -> None:
     """Compute the scenario of the attract page, on a thread of its own; one that cannot be used is told in the log."""
     try:
         scenario = load_scenario(config.attract.scenario, paths.data_dir / "scenarios")
-        result = run_scenario(scenario, load_profile(config.phone.id, paths.phones), Policy.STEADY)
+        profile = load_profile(config.phone.id, paths.phones)
+        result = run_scenario(scenario, profile, Policy.STEADY)
     except AppError as error:
         log.warning("the attract page has no scenario to play: %s", error)
         return
-    window.scenario_ready.emit(result.samples, scenario.start.time)
+    window.scenario_ready.emit(result.samples, scenario.start.time, Phone(profile).cell.stored_j)

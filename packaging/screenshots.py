@@ -198,6 +198,8 @@ def energy_steps(shell: Shell, folder: Path, name: str, answers: Sequence[str], 
 
 def page_steps(shell: Shell, folder: Path, name: str) -> list[Step]:
     """The pages of the window; what takes minutes or looks the same in every theme is shown once."""
+    from PySide6.QtWidgets import QDialog
+
     desk = shell.desk
 
     def picture(of: str) -> Callable[[], object]:
@@ -206,6 +208,16 @@ def page_steps(shell: Shell, folder: Path, name: str) -> list[Step]:
     def jump() -> None:
         if desk.scenarios is not None:
             desk.scenarios.player.jump(5 * 3600.0)
+
+    def edit() -> None:
+        if desk.scenarios is not None:
+            desk.scenarios.edit.click()
+
+    def show_editor() -> None:
+        editor = desk.scenarios.findChild(QDialog) if desk.scenarios is not None else None
+        if isinstance(editor, QDialog):
+            editor.grab().save(str(folder / f"scenario-editor-{name}.png"))
+            editor.reject()
 
     def measure() -> None:
         desk.show_claims()
@@ -222,7 +234,12 @@ def page_steps(shell: Shell, folder: Path, name: str) -> list[Step]:
 
     steps = [Step(0, desk.show_scenarios), Step(12_000, jump), Step(300, picture(f"scenarios-{name}"))]
     if name.endswith("-light"):
-        steps += [Step(0, measure), Step(1000, picture(f"claims-{name}"), measured)]
+        steps += [
+            Step(0, edit),
+            Step(600, show_editor),
+            Step(0, measure),
+            Step(1000, picture(f"claims-{name}"), measured),
+        ]
     if name == "zh-light":
         steps += [Step(0, desk.show_settings), Step(600, show_second_tab)]
     return steps

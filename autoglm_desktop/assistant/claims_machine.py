@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+from autoglm_desktop.assets import default_data_dir
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.messages import ModelRef
+from autoglm_desktop.core.perception import Modality
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.settings import SPEECH_MODEL_ID, Settings
+from autoglm_desktop.energy.telemetry import ThisComputer
 from autoglm_desktop.engine.client import EngineClient, EngineOptions
-from autoglm_desktop.engine.cold_start import compare
+from autoglm_desktop.engine.cold_start import cold_start, compare
 from autoglm_desktop.engine.contest import OURS, Entry, Worker
 from autoglm_desktop.engine.cores import physical_cores
 from autoglm_desktop.models.library import ModelLibrary
@@ -26,7 +31,8 @@ SHORT_TOK, LONG_TOK = 64, 200
 """Tokens of an answer under the guide's cap, and of one without."""
 ANSWER_TOK = 32
 """Of an answer in the conversation of three turns."""
-_ROUNDS = 3
+MINUTE_S = 60.0
+_ROUNDS, _LOOK_EVERY_S = 3, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,9 @@ class Machine:
     """None while the speech model is not installed."""
     tell: Callable[[Text], None]
     cancelled: Callable[[], bool] = lambda: False
+    computer: ThisComputer = field(default_factory=ThisComputer)
+    data_dir: Path | None = None
+    """Where it is not the usual one: whoever repeats a claim has to name it."""
 
     def tier(self, tier: Tier) -> TierFigures:
         """Raises AppError ENGINE_FAILED, or CANCELLED."""
@@ -73,15 +82,56 @@ class Machine:
     @cached_property
     def starts(self) -> dict[str, Any]:
         """Cold starts with text alone and with everything, see `cold_start.compare`. Raises AppError."""
+        speech_folder = self._speech()
+        self._go_on()
+        self.tell(msg("Measuring cold starts…"))
+        return compare(self.make_engine, self.model, Tier.INT4, speech_folder, 1)
+
+    @property
+    def beside_gb(self) -> float:
+        """What the reader of images and the speech model hold here, in GB. Raises AppError as `starts` does."""
+        everything = self.starts["everything"]
+        return float(sum(everything[modality.value]["mb"] for modality in Modality)) / 1e3
+
+    @cached_property
+    def first_minutes_w(self) -> tuple[float, float]:
+        """Mean watts of this computer in the minute after a start with text alone, and with everything.
+
+        Raises AppError: MODEL_MISSING also where there is no counter, with what could be done about that.
+        """
+        speech_folder = self._speech()
+        if not self.computer.mark().package_j:
+            reason = self.computer.read().package_energy.reason
+            raise AppError(
+                ErrorCode.MODEL_MISSING,
+                reason or msg("This computer has no energy counter."),
+                msg("Measure on a computer with a counter that you may read."),
+            )
+        return self._first_minute_w(None), self._first_minute_w(speech_folder)
+
+    def _first_minute_w(self, speech_folder: str | None) -> float:
+        self._go_on()
+        self.tell(msg("Measuring the first minute after a start…"))
+        before = self.computer.mark()
+        cold_start(self.make_engine, self.model, Tier.INT4, speech_folder, self._wait_out_the_minute)
+        joules = self.computer.joules_since(before).value
+        assert joules is not None, "the counter was there a minute ago"
+        return joules / MINUTE_S
+
+    def _wait_out_the_minute(self, took_s: float) -> None:
+        nobody, end_s = Event(), time.monotonic() + MINUTE_S - took_s
+        while (left_s := end_s - time.monotonic()) > 0.0:
+            self._go_on()
+            nobody.wait(min(left_s, _LOOK_EVERY_S))
+
+    def _speech(self) -> str:
         if self.speech_folder is None:
             raise AppError(
                 ErrorCode.MODEL_MISSING,
                 msg("The speech model is not installed, so that a start with everything cannot be measured."),
                 msg("Fetch it: autoglm-desktop models pull faster-whisper-base"),
             )
-        self._go_on()
-        self.tell(msg("Measuring cold starts…"))
-        return compare(self.make_engine, self.model, Tier.INT4, self.speech_folder, 1)
+        return self.speech_folder
 
     def _measured(self, tier: Tier) -> TierFigures:
         self._go_on()
@@ -116,7 +166,7 @@ class Machine:
             raise AppError(ErrorCode.CANCELLED, msg("Stopped."), msg("Measure again when you like."))
 
 
-def machine_for(settings: Settings, library: ModelLibrary, log: Path) -> Machine:
+def machine_for(settings: Settings, library: ModelLibrary, log: Path, data_dir: Path) -> Machine:
     """The machine for the chosen model; `log` names the folder for what goes wrong. Raises AppError MODEL_MISSING."""
     log = log.with_name("claims.log")
     options = EngineOptions(settings.threads, settings.kv_cache_max_bytes, 0, log)
@@ -127,6 +177,7 @@ def machine_for(settings: Settings, library: ModelLibrary, log: Path) -> Machine
         lambda: EngineClient(options),
         _speech_folder(library),
         lambda _: None,
+        data_dir=None if data_dir == default_data_dir() else data_dir,
     )
 
 

@@ -35,9 +35,13 @@ class PhoneFigures:
     def token_ms(self, tier: Tier) -> float:
         return 1000.0 / decode_cost(self.profile, tier).per_s
 
-    def first_minute_w(self, tier: Tier) -> float:
-        """Mean watts of the first minute after a start that loads the weights of `tier`, screen on, nothing asked."""
-        loading = self._price(Work(tier, loads_weights=1))
+    def start_s(self, tier: Tier, beside_gb: float = 0.0) -> float:
+        """Seconds of reading the weights of `tier`, and `beside_gb` GB for images and speech."""
+        return self._price(Work(tier, loads_weights=1, loads_gb=beside_gb)).seconds
+
+    def first_minute_w(self, tier: Tier, beside_gb: float = 0.0) -> float:
+        """Mean watts of the first minute after a start that reads as much, screen on, nothing asked."""
+        loading = self._price(Work(tier, loads_weights=1, loads_gb=beside_gb))
         power = self.profile.power
         standing_w = power.idle_w + power.screen_w * power.screen_level
         return (loading.joules + standing_w * max(0.0, _MINUTE_S - loading.seconds)) / _MINUTE_S

@@ -12,6 +12,7 @@ from autoglm_desktop.energy.quality_figures import Quality
 from autoglm_desktop.energy.scenario import Scenario
 from autoglm_desktop.energy.scenario_result import Result
 from autoglm_desktop.energy.scenario_run import run_scenario
+from autoglm_desktop.energy.verdict import WORTH_TELLING_S, Longer, longer, not_measured, perplexity_change
 
 MOST_POLICIES = 4
 DEFAULT_POLICIES = (Policy.FIXED_FP16, Policy.GUIDE, Policy.STEADY, Policy.LAST_UNTIL)
@@ -66,11 +67,12 @@ class Verdict:
 
     best: Result
     other: Result
-    longer_s: float | None
+    longer: Longer | None
+    """None: both are still on at the end."""
     more_tokens: float | None
     cooler_k: float | None
-    quality: float | None
-    """Nats of KL divergence that it pays more, negative: less; None: not measured, or the same."""
+    perplexity: float | None
+    """By which share it is higher, lower where negative; None: not measured."""
 
 
 def verdict_of(comparison: Comparison) -> Verdict | None:
@@ -80,33 +82,21 @@ def verdict_of(comparison: Comparison) -> Verdict | None:
     if best is None or other is None:
         return None
     a, b = best.figures, other.figures
-    longer_s = lasted_s(best, comparison.scenario) - lasted_s(other, comparison.scenario)
     more = a["tokens"] / b["tokens"] - 1.0 if b["tokens"] else 0.0
     cooler = b["max_skin_temp_c"] - a["max_skin_temp_c"]
-    pays = None if a["quality"] is None or b["quality"] is None else a["quality"] - b["quality"]
     return Verdict(
         best,
         other,
-        longer_s if abs(longer_s) >= _LEAST_S else None,
+        longer(other, best),
         more if abs(more) >= _LEAST_SHARE else None,
         cooler if abs(cooler) >= 0.1 else None,
-        pays if pays is not None and abs(pays) >= 0.0005 else None,
+        perplexity_change(other, best),
     )
 
 
 def sentences(verdict: Verdict, name: Callable[[str], str], span: Callable[[float], str]) -> tuple[Text, ...]:
     """The verdict in words. `name` names a policy, `span` a time."""
-    best, other = name(verdict.best.policy), name(verdict.other.policy)
-    found: list[Text] = []
-    if verdict.longer_s is not None:
-        template = (
-            msg("“{best}” lasts {time} longer than “{other}”.", best=best, other=other, time=span(verdict.longer_s))
-            if verdict.longer_s > 0
-            else msg("“{best}” lasts {time} less than “{other}”.", best=best, other=other, time=span(-verdict.longer_s))
-        )
-        found.append(template)
-    else:
-        found.append(msg("“{best}” lasts as long as “{other}”.", best=best, other=other))
+    found = [_lasting(verdict.longer, name(verdict.best.policy), name(verdict.other.policy), span)]
     if verdict.more_tokens is not None:
         share = f"{100 * abs(verdict.more_tokens):.0f}"
         more = verdict.more_tokens > 0
@@ -121,6 +111,37 @@ def sentences(verdict: Verdict, name: Callable[[str], str], span: Callable[[floa
             if cooler
             else msg("The body gets {kelvin} K warmer.", kelvin=kelvin)
         )
-    if verdict.quality is not None:
-        found.append(msg("Its quality differs by {nats} KL.", nats=f"{verdict.quality:+.3f}"))
+    found.append(_quality(verdict))
     return tuple(found)
+
+
+def _lasting(more: Longer | None, best: str, other: str, span: Callable[[float], str]) -> Text:
+    if more is None:
+        return msg("“{best}” and “{other}” are both still on at the end.", best=best, other=other)
+    if abs(more.seconds) < WORTH_TELLING_S:
+        return msg("“{best}” lasts as long as “{other}”.", best=best, other=other)
+    given = {"best": best, "other": other, "time": span(abs(more.seconds))}
+    if more.seconds > 0.0:
+        return (
+            msg("“{best}” lasts at least {time} longer than “{other}”.", **given)
+            if more.at_least
+            else msg("“{best}” lasts {time} longer than “{other}”.", **given)
+        )
+    return (
+        msg("“{best}” lasts at least {time} less than “{other}”.", **given)
+        if more.at_least
+        else msg("“{best}” lasts {time} less than “{other}”.", **given)
+    )
+
+
+def _quality(verdict: Verdict) -> Text:
+    if verdict.perplexity is None:
+        return not_measured()
+    model = str(verdict.best.figures["quality_model"])
+    return msg(
+        "Its perplexity changes by {percent} %, measured on {model}.", percent=_signed(verdict.perplexity), model=model
+    )
+
+
+def _signed(share: float) -> str:
+    return f"{100.0 * share:+.1f}"

@@ -33,7 +33,8 @@ def show_claims(
     context = begin(typer_context, data_dir, log_level, language).override(model_id=model)
     settings, library = context.settings, context.library()
     profile = load_profile(phone or settings.phone_id, context.paths.phones)
-    machine = replace(machine_for(settings, library, context.paths.engine_log), tell=tell)
+    paths = context.paths
+    machine = replace(machine_for(settings, library, paths.engine_log, paths.data_dir), tell=tell)
     found = []
     for claim in claims(machine, PhoneFigures(profile), tuple(only or ())):
         found.append(as_object(claim))

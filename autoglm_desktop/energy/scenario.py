@@ -80,7 +80,11 @@ class Goal(_Section):
 
 
 class Phase(_Section):
-    """What surrounds the phone from `begin` to `end`. Phases must not overlap."""
+    """What surrounds the phone from `begin` to `end`. Phases must not overlap.
+
+    A run answers every question on the phone, so `network` changes none of its figures: a cloud that answers costs the
+    phone next to nothing, and every policy would win by it. Traffic of other apps is `radio`.
+    """
 
     name: str = Field(default="", max_length=80)
     begin: Clock
@@ -89,7 +93,7 @@ class Phase(_Section):
     plugged: bool = False
     screen: Share = Field(default=0.0, description="brightness while nothing is asked of the assistant")
     asleep: bool = Field(default=False, description="in standby while nothing is asked; the screen must be off")
-    network: bool = Field(default=True, description="whether a cloud model could be reached")
+    network: bool = Field(default=True, description="whether a cloud model could be reached; changes no figure")
     radio: Share = Field(
         default=0.0, description="share of the time in which other apps send or receive; it stays up in between"
     )

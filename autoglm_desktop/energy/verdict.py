@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from autoglm_desktop.core.i18n import Text, language, msg
 from autoglm_desktop.energy.scenario_result import Result
 
 BASE = "fixed-fp16"
-_WORTH_TELLING_S = 60.0
+WORTH_TELLING_S = 60.0
 
 
 def verdicts(results: Sequence[Result]) -> list[list[Text]]:
-    """Sentences for every policy against ``fixed-fp16``, or against the first where that was not run."""
+    """Sentences for every policy against ``fixed-fp16``, or against the first where that was not run.
+
+    Where no quality was measured a last one says so.
+    """
     base = next((result for result in results if result.policy == BASE), results[0])
     found = [[*([] if result is base else _against(base, result)), *_goal(result)] for result in results]
+    if all(result.figures["quality"] is None for result in results):
+        found.append([not_measured()])
     return [sentences for sentences in found if sentences]
 
 
@@ -45,39 +51,68 @@ def _against(base: Result, other: Result) -> list[Text]:
                 change=100.0 * (ours / theirs - 1.0),
             )
         )
-    kl, before = other.figures["perplexity"], base.figures["perplexity"]
-    if kl and before:
+    worse = perplexity_change(base, other)
+    if worse is not None:
         found.append(
             msg(
                 "{policy}: perplexity {change:+.1f} % against {base}, measured on {model}.",
                 policy=other.policy,
                 base=base.policy,
-                change=100.0 * (kl / before - 1.0),
+                change=100.0 * worse,
                 model=other.figures["quality_model"],
             )
         )
     return found
 
 
-def _lasting(base: Result, other: Result) -> list[Text]:
-    """How much longer the phone stays on; a phone that never went off lasts at least to the end."""
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """By how much longer a phone stayed on; negative: less. `at_least`: one of the two was still on at the end."""
+
+    seconds: float
+    at_least: bool
+
+
+def longer(base: Result, other: Result) -> Longer | None:
+    """The other against the base; None when both were still on at the end."""
     ours, theirs = other.figures["went_off_s"], base.figures["went_off_s"]
     if theirs is None and ours is None:
-        return []
+        return None
     end = base.samples[-1].t_s
-    more = (end if ours is None else ours) - (end if theirs is None else theirs)
-    if abs(more) < _WORTH_TELLING_S:
+    seconds = (end if ours is None else ours) - (end if theirs is None else theirs)
+    return Longer(seconds, ours is None or theirs is None)
+
+
+def perplexity_change(base: Result, other: Result) -> float | None:
+    """By which share of the base's the other's perplexity is higher; None where it was not measured."""
+    ours, theirs = other.figures["perplexity"], base.figures["perplexity"]
+    return ours / theirs - 1.0 if ours and theirs else None
+
+
+def not_measured() -> Text:
+    """What stands in for the quality where ``bench`` has not run."""
+    return msg("Quality is not measured: run autoglm-desktop bench.")
+
+
+def _lasting(base: Result, other: Result) -> list[Text]:
+    more = longer(base, other)
+    if more is None:
+        return []
+    if abs(more.seconds) < WORTH_TELLING_S:
         return [msg("{policy} lasts as long as {base}.", policy=other.policy, base=base.policy)]
-    hours, minutes = divmod(round(abs(more) / 60.0), 60)
-    least = ours is None or theirs is None
-    given = {"policy": other.policy, "base": base.policy, "hours": hours, "minutes": minutes}
-    if more > 0.0:
+    hours, minutes = divmod(round(abs(more.seconds) / 60.0), 60)
+    given: dict[str, str | int] = {"policy": other.policy, "base": base.policy, "hours": hours, "minutes": minutes}
+    if more.seconds > 0.0:
         return [
             msg("{policy} lasts at least {hours} h {minutes} min longer than {base}.", **given)
-            if least
+            if more.at_least
             else msg("{policy} lasts {hours} h {minutes} min longer than {base}.", **given)
         ]
-    return [msg("{policy} lasts {hours} h {minutes} min less than {base}.", **given)]
+    return [
+        msg("{policy} lasts at least {hours} h {minutes} min less than {base}.", **given)
+        if more.at_least
+        else msg("{policy} lasts {hours} h {minutes} min less than {base}.", **given)
+    ]
 
 
 def _goal(result: Result) -> list[Text]:

@@ -31,9 +31,16 @@ class ColdStart:
     status: EngineStatus
 
 
-def cold_start(make: Callable[[], Engine], model: ModelRef, tier: Tier, speech_folder: str | None) -> ColdStart:
+def cold_start(
+    make: Callable[[], Engine],
+    model: ModelRef,
+    tier: Tier,
+    speech_folder: str | None,
+    stay: Callable[[float], None] = lambda _: None,
+) -> ColdStart:
     """Start an engine that `make` makes and load the model, with `speech_folder` the reader of images and speech too.
 
+    `stay` is called with the seconds that it took, before the engine is closed: it may let it stand for a while.
     Raises AppError: what the engine says, ENGINE_FAILED when it says nothing for too long.
     """
     engine = make()
@@ -53,7 +60,9 @@ def cold_start(make: Callable[[], Engine], model: ModelRef, tier: Tier, speech_f
                 error = status.error
                 raise AppError(error.code, error.cause, error.next_step, details=error.details)
             if _complete(status, tier, wanted) and status.memory is not None:
-                return ColdStart(time.monotonic() - began_s, status.memory.rss_bytes, status)
+                found = ColdStart(time.monotonic() - began_s, status.memory.rss_bytes, status)
+                stay(found.seconds)
+                return found
     finally:
         engine.close()
 

@@ -184,7 +184,8 @@ class Desk(QObject):
         from autoglm_desktop.assistant.claims_machine import machine_for
 
         self._unload()
-        return machine_for(self.controller.assistant.settings, self.library, self.paths.engine_log)
+        paths = self.paths
+        return machine_for(self.controller.assistant.settings, self.library, paths.engine_log, paths.data_dir)
 
     def show_kiosk(self) -> None:
         """How this becomes a booth, and the way to start one."""

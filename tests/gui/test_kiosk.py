@@ -506,13 +506,16 @@ def test_when_a_restart_is_due(hours: int, due: bool) -> None:
 def test_the_attract_page_plays_until_somebody_comes(qapp: QApplication, tmp_path: Path) -> None:
     def sample(t_s: float, soc: float) -> Sample:
         rest = dict.fromkeys(Sample._fields, 0.0)
-        return Sample(**(rest | {"t_s": t_s, "soc": soc, "tier": "int8", "plugged": False, "down": 0, "status": 0}))  # type: ignore[arg-type]
+        of_moment = {"t_s": t_s, "soc": soc, "cell_w": 2.0, "tier": "int8", "plugged": False, "down": 0, "status": 0}
+        return Sample(**(rest | of_moment))  # type: ignore[arg-type]
 
     with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
         attract = opened.window.attract
-        opened.window.scenario_ready.emit([sample(60.0 * n, 0.9 - n / 100) for n in range(50)], 8 * 3600.0)
+        samples = [sample(60.0 * n, 0.9 - n / 100) for n in range(50)]
+        opened.window.scenario_ready.emit(samples, 8 * 3600.0, lambda soc: 40_000.0 * soc)
         assert attract.playing
         assert opened.window.phone.level.text() == "90 %"
+        assert opened.window.phone.left.text() == "5 h 0 min", "36 kJ at 2 W"
         for _ in range(10):
             attract.step()
         assert opened.window.phone.level.text() == "80 %"

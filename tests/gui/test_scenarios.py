@@ -79,6 +79,13 @@ def test_policies_are_compared_in_figures_and_words(qtbot: QtBot, qapp: QApplica
         assert item is not None
         assert item.text() == str(round(first["tokens"]))
         assert page.verdict.text().startswith("“")
+        assert "autoglm-desktop bench" in page.verdict.text()
+        unknown = page.table.item(0, page.table.columnCount() - 1)
+        assert unknown is not None
+        assert (unknown.text(), "autoglm-desktop bench" in unknown.toolTip()) == ("–", True)
+        opened.shell.window.resize(1440, 900)
+        qtbot.waitUntil(lambda: page.table.width() > 700)
+        assert page.table.horizontalScrollBar().maximum() == 0, "every figure is in sight"
         with qtbot.waitSignal(page.compared, timeout=30_000):
             page._actions[Policy.GUIDE].setChecked(False)
         assert page.table.rowCount() == 3

@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 from autoglm_desktop.assets import translations
+from autoglm_desktop.assistant.scenario_desk import Comparison, Verdict, verdict_of
+from autoglm_desktop.assistant.scenario_desk import sentences as scenario_sentences
 from autoglm_desktop.cli.main import main
 from autoglm_desktop.core import i18n
 from autoglm_desktop.core.precision import Tier
@@ -28,7 +30,7 @@ from autoglm_desktop.energy.scenario_files import load_scenario
 from autoglm_desktop.energy.scenario_result import Result
 from autoglm_desktop.energy.scenario_run import run_scenario
 from autoglm_desktop.energy.svg import MAX_POINTS, Axis, nice_ticks, thinned
-from autoglm_desktop.energy.verdict import paragraph, verdicts
+from autoglm_desktop.energy.verdict import longer, paragraph, perplexity_change, verdicts
 
 PROFILE = load_profile("guide-phone")
 QUALITY = Quality(
@@ -144,6 +146,44 @@ def test_verdicts_are_sentences_with_figures(language: str) -> None:
     if language == "en":
         assert "longer than fixed-fp16" in told[1]
         assert told[0] == "fixed-fp16 misses the goal."
+
+
+def test_what_was_not_measured_is_said_and_by_which_command() -> None:
+    *_, last = (paragraph(sentences) for sentences in verdicts(results()))
+    assert "autoglm-desktop bench" in last
+
+
+def test_the_page_tells_the_same_lasting_as_the_report() -> None:
+    scenario = load_scenario("travel-day")
+    for measured in (False, True):
+        verdict = verdict_of(Comparison(scenario, PROFILE, results(measured=measured)))
+        assert verdict is not None
+        told = paragraph(scenario_sentences(verdict, str, lambda seconds: f"{seconds / 60.0:.0f} min"))
+        more = longer(verdict.other, verdict.best)
+        assert more is not None
+        assert ("at least" in told) == more.at_least
+        assert f"{more.seconds / 60.0:.0f} min longer" in told
+        change = perplexity_change(verdict.other, verdict.best)
+        assert ("autoglm-desktop bench" in told) == (change is None) == (not measured)
+        assert change is None or f"{100 * change:+.1f} %" in told
+
+
+def test_a_phone_that_is_still_on_at_the_end_lasts_at_least_so_long() -> None:
+    on, off = (
+        run_scenario(load_scenario("travel-day"), PROFILE, policy) for policy in (Policy.FIXED_INT4, Policy.FIXED_FP16)
+    )
+    assert on.figures["went_off_s"] is None
+    assert off.figures["went_off_s"] is not None
+    for base, other, word in ((off, on, "longer"), (on, off, "less")):
+        verdict = Verdict(other, base, longer(base, other), None, None, None)
+        told = paragraph(scenario_sentences(verdict, str, str))
+        assert "at least" in told
+        assert word in told
+        report = " ".join(str(sentence) for sentences in verdicts([base, other]) for sentence in sentences)
+        assert "at least" in report
+    assert longer(on, on) is None
+    both = Verdict(on, on, None, None, None, None)
+    assert "both still on" in paragraph(scenario_sentences(both, str, str))
 
 
 @pytest.mark.parametrize("place", ["file/sub", "file"])

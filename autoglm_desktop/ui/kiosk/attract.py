@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
@@ -28,6 +28,7 @@ class Attract(QObject):
         self._samples: Sequence[Sample] = ()
         self._times: list[float] = []
         self._starts_s = self._at_s = 0.0
+        self._stored_j: Callable[[float], float] = lambda _: 0.0
         self._wanted = False
         self._timer = QTimer(self, interval=_STEP_MS)
         self._timer.timeout.connect(self.step)
@@ -36,8 +37,12 @@ class Attract(QObject):
     def playing(self) -> bool:
         return self._timer.isActive()
 
-    def set_samples(self, samples: Sequence[Sample], starts_s: float) -> None:
-        """Play these from their beginning; `starts_s` is the scenario's start in seconds after midnight."""
+    def set_samples(self, samples: Sequence[Sample], starts_s: float, stored_j: Callable[[float], float]) -> None:
+        """Play these from their beginning.
+
+        `starts_s` is the scenario's start in seconds after midnight; `stored_j` the joules in the cell at a charge.
+        """
+        self._stored_j = stored_j
         self._samples, self._starts_s, self._at_s = samples, starts_s, 0.0
         self._times = [sample.t_s for sample in samples]
         if self._wanted:
@@ -68,12 +73,11 @@ class Attract(QObject):
     def _face(self, here: int) -> Face:
         sample = self._samples[here - 1]
         watts = [max(0.0, one.cell_w) for one in self._samples[max(0, here - _SHOWN) : here]]
-        empty_s = next((one.t_s for one in self._samples[here:] if one.soc <= 0.0 or one.down), None)
         per_token = sample.decode_w / sample.tok_s if sample.tok_s > 0.0 else None
         return Face(
             sample.soc,
             Tier(sample.tier),
-            None if empty_s is None else empty_s - sample.t_s,
+            self._left_s(here),
             sample.cell_w,
             sample.soc_temp_c,
             sample.skin_temp_c,
@@ -81,3 +85,12 @@ class Attract(QObject):
             np.asarray([0.0] * (_SHOWN - len(watts)) + watts),
             tr("A day in fast motion: {time}", time=clock_text(self._starts_s + sample.t_s)),
         )
+
+    def _left_s(self, here: int) -> float | None:
+        """When the phone goes off in the run; where it does not, how long the charge lasts at the last hour's watts."""
+        sample, recent = self._samples[here - 1], self._samples[max(0, here - _SHOWN) : here]
+        off_s = next((one.t_s for one in self._samples[here:] if one.soc <= 0.0 or one.down), None)
+        if off_s is not None:
+            return off_s - sample.t_s
+        mean_w = sum(one.cell_w for one in recent) / len(recent)
+        return self._stored_j(sample.soc) / mean_w if mean_w > 0.0 else None

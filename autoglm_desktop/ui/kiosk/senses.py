@@ -173,7 +173,10 @@ class Senses(Panel):
     def _paint(self, theme: Theme, *, recording: bool) -> None:
         fill = theme.hot if recording else theme.accent
         self.talk.setIcon(icon("microphone-fill", ink_on(fill)))
-        self.talk.setStyleSheet(f"QToolButton {{ background: {fill}; border-radius: {_MIC_PX // 2}px; }}")
+        self.talk.setStyleSheet(
+            f"QToolButton {{ background: {fill}; border-radius: {_MIC_PX // 2}px; }}"
+            f"QToolButton:disabled {{ background: {theme.line}; }}"
+        )
 
     def _connect(self) -> None:
         self.talk.pressed.connect(self._press)

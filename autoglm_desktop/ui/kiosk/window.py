@@ -64,8 +64,8 @@ class KioskWindow(QWidget):
     """Everything that the kiosk shows. Lives on the GUI thread."""
 
     restart_requested = Signal()
-    scenario_ready = Signal(object, float)
-    """Samples of the scenario that the attract page plays, and its start in seconds after midnight; from any thread."""
+    scenario_ready = Signal(object, float, object)
+    """What `Attract.set_samples` takes of the scenario that the attract page plays; from any thread."""
     wiped = Signal()
     """Everything of a visitor is gone."""
 

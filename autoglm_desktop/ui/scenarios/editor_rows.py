@@ -15,6 +15,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.energy.scenario import Conversation, Phase, Random
 
+_NETWORK = msg("Network (yes/no)")
 PHASES = (
     msg("Begin"),
     msg("End"),
@@ -22,7 +23,7 @@ PHASES = (
     msg("Charger (yes/no)"),
     msg("Screen, 0 to 1"),
     msg("Standby (yes/no)"),
-    msg("Network (yes/no)"),
+    _NETWORK,
 )
 WORK = (
     msg("Begin"),
@@ -47,6 +48,10 @@ def section_table(names: Sequence[Text], lines: Sequence[tuple[Section, Sequence
     made = QTableWidget(len(lines), len(names))
     made.setHorizontalHeaderLabels([str(name) for name in names])
     made.verticalHeader().hide()
+    for column, name in enumerate(names):
+        header = made.horizontalHeaderItem(column)
+        if name is _NETWORK and header is not None:
+            header.setToolTip(tr("A run answers every question on the phone: the network changes none of its figures."))
     for place, (section, cells) in enumerate(lines):
         for column, text in enumerate(cells):
             item = QTableWidgetItem(text)

@@ -36,6 +36,7 @@ from autoglm_desktop.energy.profile import load_profile
 from autoglm_desktop.energy.quality_figures import load_quality
 from autoglm_desktop.energy.scenario import Scenario, clock_text
 from autoglm_desktop.energy.scenario_files import load_scenario, scenario_ids
+from autoglm_desktop.energy.verdict import paragraph
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.energy import words
 from autoglm_desktop.ui.jobs import Job
@@ -164,7 +165,7 @@ class ScenarioPage(Panel):
 
     def _show_verdict(self) -> None:
         verdict = verdict_of(self.comparison) if self.comparison is not None else None
-        told = "" if verdict is None else " ".join(map(str, sentences(verdict, _policy_name, words.span)))
+        told = "" if verdict is None else paragraph(sentences(verdict, _policy_name, words.span))
         self.verdict.setText(told)
         describe(self.verdict, told)
 

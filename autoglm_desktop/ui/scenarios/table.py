@@ -13,6 +13,7 @@ from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.scenario import clock_text
 from autoglm_desktop.energy.scenario_result import Result
+from autoglm_desktop.energy.verdict import not_measured
 from autoglm_desktop.ui.energy import words
 from autoglm_desktop.ui.figures import count
 
@@ -42,12 +43,15 @@ COLUMNS: tuple[tuple[Text, Cell], ...] = (
     (msg("Goal"), _goal),
     (msg("Tokens"), lambda r, _: count(round(r.figures["tokens"]))),
     (msg("J/token"), lambda r, _: words.joules(r.figures["joules_per_token"])),
-    (msg("Token 1, p95"), lambda r, _: _seconds(r.figures["p95_first_token_s"])),
-    (msg("Hottest body"), lambda r, _: f"{words.number(r.figures['max_skin_temp_c'], 1)} °C"),
+    (msg("Wait, p95"), lambda r, _: _seconds(r.figures["p95_first_token_s"])),
+    (msg("Body, max"), lambda r, _: f"{words.number(r.figures['max_skin_temp_c'], 1)} °C"),
     (msg("Throttled"), lambda r, _: words.span(r.figures["throttled_s"]) if r.figures["throttled_s"] else "0"),
     (msg("Switches"), lambda r, _: str(r.figures["switches"])),
     (msg("KL"), lambda r, _: words.number(r.figures["quality"], 3)),
 )
+
+
+_QUALITY = len(COLUMNS) - 1
 
 
 class FigureTable(QTableWidget):
@@ -62,7 +66,7 @@ class FigureTable(QTableWidget):
         self.setWordWrap(False)
         self.setProperty("role", "figures")
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.horizontalHeader().setHighlightSections(False)
         self.retranslate(None)
 
@@ -82,6 +86,8 @@ class FigureTable(QTableWidget):
                 item = QTableWidgetItem(cell(result, comparison) if comparison is not None else "")
                 if column:
                     item.setTextAlignment(_END)
+                if column == _QUALITY and result.figures["quality"] is None:
+                    item.setToolTip(str(not_measured()))
                 font = item.font()
                 font.setBold(result is best)
                 item.setFont(font)
