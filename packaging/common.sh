@@ -65,6 +65,9 @@ missing_packages() {
     command -v xdotool >/dev/null || printf 'xdotool\n'
     command -v import >/dev/null || printf 'imagemagick\n'
     command -v espeak-ng >/dev/null || printf 'espeak-ng\n'
+    command -v pulseaudio >/dev/null || printf 'pulseaudio\n'
+    command -v paplay >/dev/null || printf 'pulseaudio-utils\n'
+    compgen -G '/usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so' >/dev/null || printf 'libasound2-plugins\n'
   fi
 }
 
