@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOG_BYTES = 2_000_000
+_COMMAND_WRITES_S = 0.3
+"""A command that ends holds the lock for as long as it writes where the phone stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def run_window(argv: Sequence[str] = (), *, on_shown: Callable[[Shell], None] | 
     logging.getLogger().addHandler(logging.NullHandler())  # until the log is open nothing goes to stderr
     try:
         with held() as check, ExitStack() as closing:
-            lock = take_lock(arguments.data_dir)
+            lock = take_lock(arguments.data_dir, wait_s=_COMMAND_WRITES_S)
             if lock is None:
                 return _wake_first(arguments.data_dir)
             closing.callback(lock.release)

@@ -407,6 +407,13 @@ def test_chips_ask_and_touch_the_phone(qtbot: QtBot, qapp: QApplication, tmp_pat
         who, car = opened.window.hero.chips
         QTest.mouseClick(car, Qt.MouseButton.LeftButton)
         assert opened.assistant.energy.view().snapshot.conditions.ambient_c == 45.0
+        opened.leave_alone(1)
+        assert opened.window.told.text() == "Into a hot car", "it stays to be read"
+        opened.leave_alone(63)
+        assert "s ·" in opened.window.told.text()
+        opened.window.guard.touched_s = opened.clock()
+        opened.leave_alone(0)
+        assert opened.window.told.text() == ""
         QTest.mouseClick(who, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: bool(opened.engine.requests) and not opened.visitors.answering)
         assert opened.engine.requests[0].messages[-1].text == "Who are you?"

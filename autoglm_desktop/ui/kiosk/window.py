@@ -86,7 +86,7 @@ class KioskWindow(QWidget):
         self.assistant, self.visitors, self.config = assistant, visitors, config
         self._clock, self._now, self._started = clock, now, now()
         self.place = Place.ATTRACT
-        self._may_close = self._staff_waits = False
+        self._may_close = self._staff_waits = self._counting = False
         self._sign_s = clock()
         self.company_s = clock()
         """When an answer or a recording last stood for a visitor who touches nothing, by the clock."""
@@ -189,10 +189,12 @@ class KioskWindow(QWidget):
         if left_s <= 0.0:
             self.send_away()
         elif left_s <= self.config.countdown_s:
+            self._counting = True
             self.told.setText(
                 tr("Starts over in {seconds} s · what you wrote will be removed", seconds=int(left_s) + 1)
             )
-        elif self.told.text():
+        elif self._counting:
+            self._counting = False
             self.told.setText("")
 
     # -- visitors
@@ -222,6 +224,7 @@ class KioskWindow(QWidget):
             return False
         self.ask_bar.clear()
         self.senses.used_image()
+        self.told.setText("")
         return True
 
     def touch(self, what: Touch, said: str) -> None:
