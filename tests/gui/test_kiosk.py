@@ -299,7 +299,7 @@ def test_a_wipe_that_a_power_cut_ended_is_finished_by_the_next_start(qapp: QAppl
 
 def test_formulas_and_joules_of_a_visitor_go_too(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     def formulas() -> list[Key]:
-        return [key for key in gc.get_objects() if isinstance(key, Key) and "4711" in key.tex]
+        return [key for key in gc.get_objects() if type(key) is Key and "4711" in key.tex]
 
     with kiosk(qapp, tmp_path, [Reply("The sum is $$x_{4711}^2$$ as you know.")]) as opened:
         ask(qtbot, opened, "sum?")

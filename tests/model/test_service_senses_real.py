@@ -86,23 +86,35 @@ def test_openai_has_a_response_with_its_reasoning(client: openai.OpenAI) -> None
     assert final.usage.input_tokens > 0
 
 
-def test_langchain_sends_an_image_and_has_it_thought_about(client: openai.OpenAI) -> None:
+def thinking_langchain(client: openai.OpenAI, connection: httpx.Client) -> ChatOpenAI:
+    """The guide's client, but for its address."""
+    return ChatOpenAI(
+        model=ALIAS,
+        temperature=0.0,
+        base_url=str(client.base_url),
+        api_key=SecretStr("EMPTY"),
+        extra_body={"enable_thinking": True, "return_reasoning": True, "thinking_budget": 48},
+        streaming=True,
+        stream_usage=True,
+        http_client=connection,
+    )
+
+
+def test_langchain_is_told_who_answers_after_a_thought(client: openai.OpenAI) -> None:
     with httpx.Client(timeout=LIMIT_S) as connection:
-        llm = ChatOpenAI(
-            model=ALIAS,
-            temperature=0.0,
-            base_url=str(client.base_url),
-            api_key=SecretStr("EMPTY"),
-            extra_body={"enable_thinking": True, "return_reasoning": True, "thinking_budget": 48},
-            streaming=True,
-            stream_usage=True,
-            http_client=connection,
-        )
-        parts: list[str | dict[str, object]] = [
-            {"type": "image_url", "image_url": {"url": picture("Welcome to the museum")}},
-            {"type": "text", "text": "你是谁?"},
-        ]
-        answer = llm.invoke([HumanMessage(parts)])
+        answer = thinking_langchain(client, connection).invoke("你是谁?")
     assert "AutoGLM" in str(answer.content)
+    assert answer.usage_metadata is not None
+    assert answer.usage_metadata["output_token_details"]["reasoning"] > 0
+
+
+def test_langchain_sends_an_image_and_has_it_thought_about(client: openai.OpenAI) -> None:
+    parts: list[str | dict[str, object]] = [
+        {"type": "image_url", "image_url": {"url": picture("Welcome to the museum")}},
+        {"type": "text", "text": "What is written in the picture?"},
+    ]
+    with httpx.Client(timeout=LIMIT_S) as connection:
+        answer = thinking_langchain(client, connection).invoke([HumanMessage(parts)])
+    assert "museum" in str(answer.content).lower()
     assert answer.usage_metadata is not None
     assert answer.usage_metadata["output_token_details"]["reasoning"] > 0
