@@ -30,7 +30,7 @@ from PySide6.QtWidgets import QApplication
 from autoglm_desktop.app import Arguments
 from autoglm_desktop.app_kiosk import run_kiosk
 from autoglm_desktop.assets import default_data_dir, resource
-from autoglm_desktop.core.conversation import NodeState
+from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import make_kiosk
@@ -55,6 +55,8 @@ class Found:
     turns: int = 0
     visitors: int = 0
     answered: int = 0
+    lost: list[str] = field(default_factory=list)
+    """Turns without a whole answer, and what there was instead."""
     kills: int = 0
     in_window: int = 0
     on_clipboard: int = 0
@@ -123,15 +125,26 @@ class Soak:
             if self._dice.random() < 0.5:
                 yield self._writing
             self._kill()
-        yield lambda: not window.visitors.answering and window.bridge.idle and not window.talk.view.busy
-        path = window.assistant.path(window.visitors.conversation_id or "")
-        last = path[-1] if path else None
-        whole = last is not None and last.state is NodeState.COMPLETE and last.error is None and bool(last.text)
-        self.found.answered += whole and last is not None and last.role is Role.ASSISTANT
+        yield self._settled
+        last = self._last()
+        if _is_whole(last):
+            self.found.answered += 1
+        else:
+            self.found.lost.append(f"{self.found.turns}: {_state_of(last)}")
+
+    def _last(self) -> Node | None:
+        path = self._window.assistant.path(self._window.visitors.conversation_id or "")
+        return path[-1] if path else None
+
+    def _settled(self) -> bool:
+        """Whether the window has shown how the answer ended: a moment before, nobody is answering either."""
+        window = self._window
+        shown = window.bridge.idle and not window.talk.view.busy and not window.visitors.answering
+        return shown and (_is_whole(self._last()) or bool(window.talk.trouble.text()))
 
     def _writing(self) -> bool:
-        path = self._window.assistant.path(self._window.visitors.conversation_id or "")
-        return bool(path[-1].text) or not self._window.visitors.answering
+        last = self._last()
+        return (last is not None and bool(last.text)) or not self._window.visitors.answering
 
     def _kill(self) -> None:
         for process in _engines():
@@ -159,6 +172,17 @@ class Soak:
             now = psutil.Process().memory_info().rss + sum(p.memory_info().rss for p in _engines() if self._real)
             self.found.early_bytes = self.found.early_bytes or now
             self.found.last_bytes = now
+
+
+def _is_whole(node: Node | None) -> bool:
+    answered = node is not None and node.role is Role.ASSISTANT and node.state is NodeState.COMPLETE
+    return answered and node is not None and node.error is None and bool(node.text)
+
+
+def _state_of(node: Node | None) -> str:
+    if node is None:
+        return "no message"
+    return f"{node.role}, {node.state}, {len(node.text)} characters" + (f", {node.error.code}" if node.error else "")
 
 
 def words_of_the_process() -> str:
