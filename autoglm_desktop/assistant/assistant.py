@@ -49,12 +49,12 @@ from .image_intake import is_sound
 from .image_text import described
 from .ledger import Ledger
 from .line import Line
+from .nodes import new_node, newest, require_role, title_for
 from .perception import Perception
 from .runner import NodeImage, Runner
 from .senses import Models, Senses, checked_images
 from .shelf import Shelf
 from .tiering import TierDecision, tier_of
-from .titles import title_of
 
 log = logging.getLogger(__name__)
 
@@ -207,12 +207,12 @@ class Assistant(Senses):
         """
         newer = self._runner.ahead_of_store(conversation_id)
         stored = self._store(conversation_id).path_of(conversation_id)
-        return [_newest(node, newer) for node in stored]
+        return [newest(node, newer) for node in stored]
 
     def node(self, node_id: str) -> Node:
         """Raises AppError BAD_INPUT when there is none of that id."""
         _, found = self._shelf.of_node(node_id)
-        return _newest(found, self._runner.ahead_of_store(found.conversation_id))
+        return newest(found, self._runner.ahead_of_store(found.conversation_id))
 
     def send(
         self,
@@ -255,7 +255,7 @@ class Assistant(Senses):
         `images` None keeps those of the prompt.
         """
         _, prompt = self._shelf.of_node(user_node_id)
-        _require(prompt, Role.USER)
+        require_role(prompt, Role.USER)
         with self._runner.reserve(prompt.conversation_id):
             conversation = self.conversation(prompt.conversation_id)
             kept = images_of(prompt) if images is None else images
@@ -264,7 +264,7 @@ class Assistant(Senses):
     def regenerate(self, answer_node_id: str, *, think: bool | None = None, drop_oldest: bool = False) -> Node:
         """Begin another answer beside this one; returns it. Raises as `send`."""
         _, answer = self._shelf.of_node(answer_node_id)
-        _require(answer, Role.ASSISTANT)
+        require_role(answer, Role.ASSISTANT)
         with self._runner.reserve(answer.conversation_id):
             conversation = self.conversation(answer.conversation_id)
             return self._answer(conversation, [], answer.parent_id, _Ask(think, drop_oldest))
@@ -343,7 +343,7 @@ class Assistant(Senses):
             self._shelf.close()
 
     def _prompt(self, conversation: Conversation, parent_id: str | None, parts: tuple[Part, ...], ask: _Ask) -> Node:
-        prompt = _node(conversation.id, parent_id, Role.USER, parts)
+        prompt = new_node(conversation.id, parent_id, Role.USER, parts)
         return self._answer(conversation, [prompt], prompt.id, ask)
 
     def _parts(self, text: str, images: Sequence[ImagePart]) -> tuple[Part, ...]:
@@ -363,13 +363,13 @@ class Assistant(Senses):
         model = self._library.ref(settings.model_id)
         decision = self.energy.decide()
         answer = replace(
-            _node(conversation.id, parent_id, Role.ASSISTANT, (TextPart(""),)),
+            new_node(conversation.id, parent_id, Role.ASSISTANT, (TextPart(""),)),
             state=NodeState.STREAMING,
             model_id=model.model_id,
             tier=decision.tier,
         )
         added = [*prompts, answer]
-        title = _title(prompts[0]) if prompts else None
+        title = title_for(prompts[0]) if prompts else None
         store.add_nodes(conversation.id, added, title=title, files=self._shelf.image_bytes)
         path = store.path_of(conversation.id)
         system = settings.system_prompt if conversation.system_prompt is None else conversation.system_prompt
@@ -457,38 +457,13 @@ class Assistant(Senses):
 
     def _tree(self, conversation_id: str) -> list[Node]:
         newer = self._runner.ahead_of_store(conversation_id)
-        return [_newest(node, newer) for node in self._store(conversation_id).tree_of(conversation_id)]
+        return [newest(node, newer) for node in self._store(conversation_id).tree_of(conversation_id)]
 
     def _store(self, conversation_id: str) -> Store:
         return self._shelf.of_conversation(conversation_id)
 
     def _tell_changed(self, conversation_id: str) -> None:
         self._announcer.tell(ConversationChanged(self.conversation(conversation_id)))
-
-
-def _node(conversation_id: str, parent_id: str | None, role: Role, parts: tuple[Part, ...]) -> Node:
-    return Node(uuid.uuid4().hex, conversation_id, parent_id, role, parts, time.time())
-
-
-def _title(prompt: Node) -> str:
-    """Out of the first words, or the name of the first image."""
-    return title_of(prompt.text) if prompt.text.strip() else title_of(images_of(prompt)[0].name)
-
-
-def _newest(stored: Node, newer: dict[str, Node]) -> Node:
-    found = newer.get(stored.id)
-    if found is not None:
-        return replace(found, siblings=stored.siblings)
-    return replace(stored, state=NodeState.INTERRUPTED) if stored.state is NodeState.STREAMING else stored
-
-
-def _require(node: Node, role: Role) -> None:
-    if node.role is not role:
-        raise AppError(
-            ErrorCode.BAD_INPUT,
-            msg("This cannot be done with a message of the role {role}.", role=node.role.value),
-            msg("Edit your own messages; ask again below an answer."),
-        )
 
 
 def _sampling(settings: Settings) -> Sampling:

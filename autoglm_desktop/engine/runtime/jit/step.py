@@ -151,6 +151,33 @@ def _attend(q: Any, keys: int, values: int, length: int, scores: Any, out: Any) 
 
 
 @compiled
+def _turn_heads(sizes: Any, qkv: Any, layer: Any, eps: float, turn: Any, keys: int, head_bytes: int, me: int) -> None:
+    """This thread's heads: queries and keys are turned, keys and values kept at `keys`, heads `head_bytes` apart."""
+    threads, heads, kv_heads, d, before, _ = sizes
+    begin, end = share(heads + 2 * kv_heads, me, threads)
+    for h in range(begin, end):
+        one = qkv[h * d : (h + 1) * d]
+        if h < heads:
+            _turn(one, layer[Q_NORM], eps, turn[0], turn[1])
+            continue
+        if h < heads + kv_heads:
+            _turn(one, layer[K_NORM], eps, turn[0], turn[1])
+        _keep(one, keys + (h - heads) * head_bytes + before * d * 2)
+
+
+@compiled
+def _attend_heads(sizes: Any, qkv: Any, keys: int, head_bytes: int, scores: Any, out: Any, me: int) -> None:
+    """This thread's heads of attention, to their part of `out`."""
+    threads, heads, kv_heads, d, before, _ = sizes
+    group = heads // kv_heads
+    begin, end = share(heads, me, threads)
+    for h in range(begin, end):
+        k = keys + h // group * head_bytes
+        part = slice(h * d, (h + 1) * d)
+        _attend(qkv[part], k, k + kv_heads * head_bytes, before + 1, scores, out[part])
+
+
+@compiled
 def token_step(
     sizes: Any, eps: float, layers: Any, head: Any, norm: int, x: Any, work: Any, kv: Any, turn: Any, scores: Any,
     logits: Any, counter: int, own: int, me: int,
@@ -163,8 +190,8 @@ def token_step(
     [2, rotary_dim], cosines and signed sines. `scores` float32 [threads, capacity]. `logits` float32 [vocab].
     `counter`: address of an int64 that is 0. `own`: address of this thread's input.
     """
-    threads, heads, kv_heads, d, before, wide = sizes
-    group, passed, n = heads // kv_heads, 0, len(x)
+    threads, heads, kv_heads, d, _, wide = sizes
+    passed, n = 0, len(x)
     q_size = heads * d
     qkv = work[: q_size + 2 * kv_heads * d]
     mixed, inner = work[len(qkv) : len(qkv) + q_size], work[len(qkv) + q_size :]
@@ -176,23 +203,10 @@ def token_step(
         _rows(product, own, qkv, me, threads, False)
         passed = barrier(counter, passed, threads)
 
-        begin, end = share(heads + 2 * kv_heads, me, threads)
         keys = kv[0] + index * kv[1]
-        for h in range(begin, end):
-            one = qkv[h * d : (h + 1) * d]
-            if h < heads:
-                _turn(one, layer[Q_NORM], eps, turn[0], turn[1])
-            else:
-                if h < heads + kv_heads:
-                    _turn(one, layer[K_NORM], eps, turn[0], turn[1])
-                _keep(one, keys + (h - heads) * kv[2] + before * d * 2)
+        _turn_heads(sizes, qkv, layer, eps, turn, keys, kv[2], me)
         passed = barrier(counter, passed, threads)
-
-        begin, end = share(heads, me, threads)
-        for h in range(begin, end):
-            k = keys + h // group * kv[2]
-            part = slice(h * d, (h + 1) * d)
-            _attend(qkv[part], k, k + kv_heads * kv[2], before + 1, scores[me], mixed[part])
+        _attend_heads(sizes, qkv, keys, kv[2], scores[me], mixed, me)
         passed = barrier(counter, passed, threads)
 
         product = layer[PRODUCTS + LINEAR : PRODUCTS + 2 * LINEAR]
