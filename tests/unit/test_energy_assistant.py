@@ -185,7 +185,7 @@ def test_a_temporary_conversation_shares_no_answers_and_leaves_no_ledger(desk: D
     assert len(desk.assistant.ledger.turns()) == 1
     total = desk.assistant.ledger.of_conversation(hidden)
     assert total is not None
-    assert b"whisper" not in b"".join(path.read_bytes() for path in tmp_path.glob("db*"))
+    assert b"whisper" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_the_baselines_do_not_restrain_themselves(desk: Desk) -> None:
