@@ -37,7 +37,7 @@ def display() -> Iterator[str]:
 def test_it_starts_without_a_model_and_ends_with_its_window(display: str, tmp_path: Path) -> None:
     with application(display, tmp_path) as app:
         app.xdotool("search", "--onlyvisible", "--name", "AutoGLM Desktop$", "windowfocus", "--sync")
-        # by itself: a key sent to the window is never let go when the window is gone first, and closes those that follow
+        # by itself: a key sent to a window that goes is never let go, and closes the windows that follow
         app.xdotool("key", "ctrl+q")
         status, output = app.wait()
     assert (status, output) == (0, "")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -28,6 +28,8 @@ from autoglm_desktop.ui.jobs import Cancelled, Job, Report
 from autoglm_desktop.ui.widgets.parts import Panel, card, describe, label
 
 _COLUMNS = (msg("Claim"), msg("Guide"), msg("This machine"), msg("Phone (simulated)"), msg("Verdict"))
+_AIR_PX = 10
+"""Between rows: their texts take several lines."""
 
 
 class ClaimsPage(Panel):
@@ -52,6 +54,7 @@ class ClaimsPage(Panel):
         self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.run.clicked.connect(self.toggle)
         self._lay_out()
         self.settle()
@@ -132,7 +135,8 @@ class ClaimsPage(Panel):
             item = QTableWidgetItem(text)
             item.setToolTip("\n".join(filter(None, (str(claim.note or ""), claim.how))))
             self.table.setItem(row, column, item)
-        self.table.resizeRowsToContents()
+        self.table.resizeRowToContents(row)
+        self.table.setRowHeight(row, self.table.rowHeight(row) + self.look.theme.px(_AIR_PX))
 
     def retranslate(self) -> None:
         self.title.setText(tr("Guide check"))
