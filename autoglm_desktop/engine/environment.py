@@ -11,7 +11,7 @@ Decoding a token has hundreds of barriers. Where another program wants the core,
 thread's time slice at each: measured on two busy cores, eight times slower than sleeping.
 """
 _HUGE_PAGES = "glibc.malloc.hugetlb"
-"""With 1, glibc asks for huge pages under large blocks, such as weights that are unpacked for a prompt: fewer page
+"""With 1, glibc asks for huge pages under large blocks, such as what a prompt's products give: fewer page
 faults. Linux alone knows it; elsewhere nothing reads the variable."""
 
 

@@ -92,9 +92,9 @@ def test_logits_are_those_of_transformers_within_what_bf16_can_tell(folder: Path
 
 
 def test_one_token_at_a_time_is_the_same_as_all_at_once(folder: Path) -> None:
-    """In bf16 but for its rounding; in INT8 and INT4 prompts go through 8-bit activations and single tokens do not."""
+    """But for the rounding of what a prompt's attention reads: the products of both are the same."""
     tokens = quality_sequences(folder)[0][:48]
-    for tier, most_kl in ((Tier.FP16, 2e-3), (Tier.INT8, 3e-2), (Tier.INT4, 8e-2)):
+    for tier, most_kl in ((Tier.FP16, 2e-3), (Tier.INT8, 1e-2), (Tier.INT4, 1e-2)):
         decoder = Decoder.load(folder, tier, on_progress=lambda _: None)
         cache = KvCache.create(decoder.config)
         decoder.forward(tokens[:12], cache)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from autoglm_desktop.engine.runtime.kernels_packed import GROUP, PANEL
+
 from .compiling import compiled
 from .memory import barrier, share
 from .rounding import round_row
 from .threads import on_all_threads
 from .tiles import (
-    BLOCK_BYTES,
-    GROUP,
-    MIDDLE,
-    PANEL,
+    INT4_BYTES,
+    INT4_MIDDLE,
+    INT8_BYTES,
+    INT8_MIDDLE,
     TILE,
     UNPACKED_BYTES,
     input_bytes,
@@ -23,9 +25,6 @@ from .tiles import (
     tile_int8,
     unpack_block,
 )  # fmt: skip
-
-_BLOCK_8, _BLOCK_4, _TILE, _PANEL, _GROUP = BLOCK_BYTES[8], BLOCK_BYTES[4], TILE, PANEL, GROUP
-_MIDDLE_8, _MIDDLE_4, _UNPACKED = MIDDLE[8], MIDDLE[4], UNPACKED_BYTES
 
 
 @compiled
@@ -41,11 +40,11 @@ def _panel_int8(
     y: int,
     y_stride: int,
 ) -> None:
-    block = weights + panel * (columns // _GROUP) * _BLOCK_8
+    block = weights + panel * (columns // GROUP) * INT8_BYTES
     if n == 1:
         one_int8(block, inputs, stride, columns, scale, bias, y, y_stride)
         return
-    for t in range(0, n, _TILE):
+    for t in range(0, n, TILE):
         tile_int8(block, inputs + t * stride, stride, columns, scale, bias, y + t * y_stride, y_stride)
 
 
@@ -63,14 +62,14 @@ def _panel_int4(
     scratch: int,
 ) -> None:
     """Unpacked once, used for every tile of tokens."""
-    groups = columns // _GROUP
-    block = weights + panel * groups * _BLOCK_4
+    groups = columns // GROUP
+    block = weights + panel * groups * INT4_BYTES
     if n == 1:
         one_int4(block, inputs, stride, columns, 0, bias, y, y_stride)
         return
     for g in range(groups):
-        unpack_block(block + g * _BLOCK_4, scratch + g * _UNPACKED)
-    for t in range(0, n, _TILE):
+        unpack_block(block + g * INT4_BYTES, scratch + g * UNPACKED_BYTES)
+    for t in range(0, n, TILE):
         tile_int4(scratch, inputs + t * stride, stride, columns, 0, bias, y + t * y_stride, y_stride)
 
 
@@ -82,11 +81,11 @@ def _multiply(
     """This thread's part. Strides in bytes; `inputs` and `y` have room for whole tiles, `scratch` for one panel."""
     begin, end = share(n, me, threads)
     for t in range(begin, end):
-        round_row(x + t * x_stride, inputs + t * stride, columns, _MIDDLE_4 if bits == 4 else _MIDDLE_8)
+        round_row(x + t * x_stride, inputs + t * stride, columns, INT4_MIDDLE if bits == 4 else INT8_MIDDLE)
     barrier(counter, 0, threads)
     begin, end = share(panels, me, threads)
     for panel in range(begin, end):
-        rows = panel * _PANEL * 4
+        rows = panel * PANEL * 4
         if bits == 8:
             _panel_int8(n, columns, weights, panel, scale + rows, bias + rows, inputs, stride, y + rows, y_stride)
         else:

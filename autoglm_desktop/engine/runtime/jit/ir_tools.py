@@ -11,7 +11,6 @@ Builder = Any
 Value = Any
 
 F32, I8, I16, I32, I64 = ir.FloatType(), ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
-VOID = ir.VoidType()
 LANES = 16
 """Numbers of 32 bits that are worked on together; LLVM splits them where registers are shorter than 512 bits."""
 

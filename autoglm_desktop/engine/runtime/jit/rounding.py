@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from autoglm_desktop.engine.runtime.kernels_packed import GROUP
+
 from .compiling import compiled
-from .tiles import GROUP, round_group
+from .tiles import round_group
 
 
 @compiled

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numba.np.numpy_support import carray as _carray
 
+from autoglm_desktop.engine.runtime.kernels_packed import GROUP, PANEL
+
 from .compiling import compiled
 from .maths import exp_, silu
 from .memory import barrier, bits_of, floats, halves, share
 from .rounding import round_row
 from .rows import ROWS_AT_A_TIME, add_bf16, dot_bf16, rows_bf16
-from .tiles import GROUP, PANEL, one_int4, one_int8
+from .tiles import INT4_BYTES, INT4_MIDDLE, INT8_BYTES, INT8_MIDDLE, one_int4, one_int8
 
 carray: Any = _carray
 KIND, WEIGHT, SCALES, BIAS, ROWS, COLUMNS = range(6)
@@ -31,7 +33,7 @@ LAYER = PRODUCTS + 4 * LINEAR
 def _fill(kind: int, inputs: int, n: int) -> None:
     """Round an input, whose float32 x [n] is there, for weights of `kind` bits; the result lies behind it."""
     if kind < 16:
-        round_row(inputs, inputs + 4 * n, n, 8 if kind == 4 else 128)
+        round_row(inputs, inputs + 4 * n, n, INT4_MIDDLE if kind == 4 else INT8_MIDDLE)
 
 
 @compiled
@@ -57,7 +59,7 @@ def _panel(product: Any, panel: int, inputs: int, y: int) -> None:
     if kind == 16:
         _dense_panel(product, panel, inputs, y)
         return
-    weights = product[WEIGHT] + panel * (n // GROUP) * (640 if kind == 4 else 1024)
+    weights = product[WEIGHT] + panel * (n // GROUP) * (INT4_BYTES if kind == 4 else INT8_BYTES)
     rounded, bias = inputs + 4 * n, product[BIAS] + panel * PANEL * 4
     if kind == 4:
         one_int4(weights, rounded, 0, n, 0, bias, y, 0)

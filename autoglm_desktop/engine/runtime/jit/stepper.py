@@ -9,14 +9,14 @@ import torch
 
 from autoglm_desktop.engine.runtime.config import ModelConfig
 from autoglm_desktop.engine.runtime.kernels import DenseLinear, Linear
-from autoglm_desktop.engine.runtime.kernels_packed import PackedLinear
+from autoglm_desktop.engine.runtime.kernels_packed import GROUP, PackedLinear
 from autoglm_desktop.engine.runtime.kv import KvCache
 from autoglm_desktop.engine.runtime.rope import RopeTable
 from autoglm_desktop.engine.runtime.weights import Layer, Weights
 
 from .step import LAYER, token_step
 from .threads import on_all_threads
-from .tiles import GROUP, input_bytes
+from .tiles import input_bytes
 
 _ALIGNMENT = 64
 

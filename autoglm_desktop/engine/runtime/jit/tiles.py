@@ -9,7 +9,7 @@ panel's groups lie one behind the other:
 - 4 bit unpacked: as 8 bit, with levels from 0 to 15, then float32 [2, 32], scales and offsets; 1,280 bytes.
 
 One token's input (`input_bytes`): int8 levels [columns], then for every group int32 minus the sum of its levels times
-`MIDDLE`, float32 the step of a level, and float32 the sum of its values.
+the level of a weight that is 0, float32 the step of a level, and float32 the sum of its values.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import Any
 
 from numba import types
 
+from autoglm_desktop.engine.runtime.kernels_packed import GROUP, PANEL
+
 from .compiling import primitive
 from .ir_tools import (
     F32,
@@ -28,7 +30,6 @@ from .ir_tools import (
     I32,
     I64,
     LANES,
-    VOID,
     Builder,
     Value,
     at,
@@ -45,18 +46,14 @@ from .ir_tools import (
 )  # fmt: skip
 from .processor import AVX2, VNNI, WIDE
 
-GROUP = 32
-PANEL = 32
-BLOCK_BYTES = {8: 1024, 4: 640}
-"""Bytes of a group of columns in a panel, by the bits of a level."""
-UNPACKED_BYTES = 1280
-MIDDLE = {8: 128, 4: 8}
+INT8_BYTES, INT4_BYTES, UNPACKED_BYTES = 1024, 640, 1280
+"""Of a group of columns in a panel."""
+INT8_MIDDLE, INT4_MIDDLE = 128, 8
 """The level of a weight that is 0 (where its group has no offset)."""
 TILE = 6 if WIDE else 2
 """Tokens that are multiplied at a time: their sums fill the registers."""
 _HALVES = PANEL // LANES
 _QUADS = GROUP // 4
-_AHEAD_BYTES = 2048
 _TINY = 1e-30
 
 
@@ -108,19 +105,11 @@ def _in_halves(b: Builder, start: Value, unsigned: Value, signed: Value) -> Valu
     return shuffle(b, halves[0], halves[1], range(16))
 
 
-def _read(b: Builder, address: Value, ahead: bool) -> Value:
-    """Load 64 bytes of weights, and have those fetched that come soon: the processor's own fetching stops at a page."""
-    if ahead:
-        soon = b.inttoptr(b.add(address, I64(_AHEAD_BYTES)), I8.as_pointer())
-        call(b, "llvm.prefetch.p0", VOID, soon, I32(0), I32(3), I32(1))
-    return load(b, address, vector(I8, 64))
-
-
-def _quads(b: Builder, block: Value, packed: bool, ahead: bool) -> Iterator[list[Value]]:
+def _quads(b: Builder, block: Value, packed: bool) -> Iterator[list[Value]]:
     """For each four columns of a group: uint8 [64] of the panel's rows, 16 to a vector."""
     for piece in range(_QUADS // 2 if packed else _QUADS):
         places = [b.add(block, I64((piece * _HALVES + half) * 64)) for half in range(_HALVES)]
-        both = [_read(b, place, ahead) for place in places]
+        both = [load(b, place, vector(I8, 64)) for place in places]
         if not packed:
             yield both
             continue
@@ -141,7 +130,7 @@ def _tile(b: Builder, bits: int, tokens: int, packed: bool, values: Any) -> list
     """float32 [16] sums, by token and half: the panel at `weights` times the inputs at `inputs`, `stride` apart."""
     weights, inputs, stride, columns = values
     groups = b.sdiv(columns, I64(GROUP))
-    size = BLOCK_BYTES[bits] if packed or bits == 8 else UNPACKED_BYTES
+    size = INT8_BYTES if bits == 8 else INT4_BYTES if packed else UNPACKED_BYTES
     levels = [b.add(inputs, b.mul(stride, I64(t))) for t in range(tokens)]
     starts = [b.add(address, columns) for address in levels]
     table = b.mul(groups, I64(4))
@@ -150,7 +139,7 @@ def _tile(b: Builder, bits: int, tokens: int, packed: bool, values: Any) -> list
         block = at(b, weights, g, size)
         tables = [at(b, address, g, 4) for address in starts]
         found = [[splat(b, load(b, address, I32))] * _HALVES for address in tables]
-        for quad, halves in enumerate(_quads(b, block, packed and bits == 4, ahead=tokens == 1)):
+        for quad, halves in enumerate(_quads(b, block, packed and bits == 4)):
             for t in range(tokens):
                 address = b.add(at(b, levels[t], g, GROUP), I64(4 * quad))
                 four = b.bitcast(splat(b, load(b, address, I32)), vector(I8, 64))
@@ -212,7 +201,7 @@ def unpack_block(context: Any, packed: Any, out: Any) -> Any:
 
     def generate(c: Any, b: Builder, _: Any, values: Any) -> Value:
         block, out = values
-        for quad, halves in enumerate(_quads(b, block, True, ahead=False)):
+        for quad, halves in enumerate(_quads(b, block, True)):
             for half, levels in enumerate(halves):
                 store(b, levels, b.add(out, I64((quad * _HALVES + half) * 64)))
         for i, value in enumerate(chain.from_iterable(_grid(b, block, True))):
