@@ -152,9 +152,11 @@ def _run(
     closing.callback(assistant.subscribe(lambda event: _reconfigure(engine, cloud, paths, event)))
 
     from autoglm_desktop.ui import shell as qt
+    from autoglm_desktop.ui.garbage import collected_on_this_thread
 
     check()
     application = qt.make_application()
+    closing.enter_context(collected_on_this_thread())
     service = ServiceHost(assistant)
     closing.callback(service.stop)
     shell = qt.Shell(

@@ -115,10 +115,12 @@ def _run(
     closing.callback(assistant.close)
     energy.start()
 
+    from autoglm_desktop.ui.garbage import collected_on_this_thread
     from autoglm_desktop.ui.kiosk.window import KioskWindow
     from autoglm_desktop.ui.shell import make_application
 
     application = make_application()
+    closing.enter_context(collected_on_this_thread())
     visitors = Visitors(assistant, config, paths.kiosk_files)
     closing.callback(visitors.close)
     window = KioskWindow(application, assistant, visitors, config)

@@ -27,6 +27,7 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.workload import Work
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.energy.panel import EnergyPanel
+from autoglm_desktop.ui.garbage import collected_on_this_thread
 
 LIMIT = 0.03
 _HISTORY_S = 600.0
@@ -107,7 +108,7 @@ def main() -> int:
     while panel.cards.power.plot is None:
         wait(0.1)
     panel.cards.power.show_span(arguments.window)
-    with busy(service):
+    with busy(service), collected_on_this_thread():
         wait(2.0)
         shown = measure(arguments.seconds)
         views = panel.views

@@ -1,11 +1,12 @@
-"""Shared guards: no dangling threads or child processes, one data folder for real weights."""
+"""Shared guards: no dangling threads or child processes, garbage collected between tests, one data folder."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,24 @@ os.environ.setdefault("QT_LOGGING_RULES", "qt.multimedia.*=false;qt.qpa.fonts.wa
 signal.signal(
     signal.SIGINT, signal.default_int_handler
 )  # a job in the background ignores it, and so would its children
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected between tests alone: see `autoglm_desktop.ui.garbage` for why."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Collect after each test, on the thread that ran it."""
+    from autoglm_desktop.ui.garbage import collect_due
+
+    result = yield
+    collect_due()
+    return result
 
 
 @pytest.fixture(autouse=True)
