@@ -230,6 +230,9 @@ def page_steps(shell: Shell, folder: Path, name: str) -> list[Step]:
     def show_second_tab() -> None:
         if desk.settings_dialog is not None:
             desk.settings_dialog.tabs.setCurrentIndex(1)
+
+    def settings_picture() -> None:  # once the tabs have found their new places
+        if desk.settings_dialog is not None:
             desk.settings_dialog.grab().save(str(folder / "settings.png"))
 
     steps = [Step(0, desk.show_scenarios), Step(12_000, jump), Step(300, picture(f"scenarios-{name}"))]
@@ -241,7 +244,7 @@ def page_steps(shell: Shell, folder: Path, name: str) -> list[Step]:
             Step(1000, picture(f"claims-{name}"), measured),
         ]
     if name == "zh-light":
-        steps += [Step(0, desk.show_settings), Step(600, show_second_tab)]
+        steps += [Step(0, desk.show_settings), Step(600, show_second_tab), Step(300, settings_picture)]
     return steps
 
 
