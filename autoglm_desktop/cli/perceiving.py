@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from queue import SimpleQueue
 
 from autoglm_desktop.assistant.energy import EnergyService
@@ -13,7 +14,7 @@ from autoglm_desktop.core.events import Failed, PerceptionEvent, Phase, PhaseCha
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.perception import ImageRead, LookRequest, Transcribed, TranscribeRequest
 
-from .context import Context
+from .context import Context, keep_phone
 
 
 def perceive(
@@ -21,15 +22,17 @@ def perceive(
     request: LookRequest | TranscribeRequest,
     on_event: Callable[[PerceptionEvent], None] = lambda _event: None,
 ) -> tuple[ImageRead | Transcribed, TurnEnergy | None]:
-    """The last event, from an engine of its own, and what it cost, on a simulated phone of its own.
+    """The last event, from an engine of its own, and what it cost the simulated phone, which stays where that left it.
 
     Raises AppError; Ctrl-C ends the engine and comes out as it is.
     """
-    engine = context.engine()
-    energy = EnergyService(settings=context.settings, own_phones=context.paths.phones)
-    meter = energy.begin(energy.decision.tier)
-    events: SimpleQueue[PerceptionEvent] = SimpleQueue()
-    try:
+    with ExitStack() as closing:
+        engine = context.engine()
+        closing.callback(engine.close)
+        energy = EnergyService(settings=context.settings, own_phones=context.paths.phones)
+        closing.callback(keep_phone, context.paths, energy)
+        meter = energy.begin(energy.decision.tier)
+        events: SimpleQueue[PerceptionEvent] = SimpleQueue()
         engine.perceive(request, events.put)
         while True:
             event = events.get()
@@ -43,5 +46,3 @@ def perceive(
                     print(tr("Loading what reads images and speech…"), file=sys.stderr)
                 case _:
                     on_event(event)
-    finally:
-        engine.close()
