@@ -93,7 +93,8 @@ class ModelRef:
 class TurnRequest:
     """One answer to be made. Immutable; the events that come back carry `turn_id`.
 
-    `max_tokens` bounds the answer, `thinking_budget_tokens` the reasoning before it (used when `think`).
+    `max_tokens` bounds the answer, `thinking_budget_tokens` the reasoning before it (used when `think`; reasoning that
+    nobody asked for counts as answer).
     """
 
     turn_id: str

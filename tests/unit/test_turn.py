@@ -285,6 +285,20 @@ def test_a_thought_that_nobody_asked_for_is_told_apart(stage_of: Callable[..., S
     assert usage.reasoning_tokens > 0
 
 
+@pytest.mark.parametrize("max_tokens", [1, 8, 9, 40, 700])
+def test_a_thought_that_nobody_asked_for_is_paid_with_the_tokens_of_the_answer(
+    stage_of: Callable[..., Stage], max_tokens: int
+) -> None:
+    def recital(prompt: str, said: bytes) -> str | None:
+        thought, closed, answer = said.partition(b"\n</think>\n\n")
+        return recite("Yes, " * 200, answer) if closed else recite("<think>\n" + "x" * 2000, thought)
+
+    stage = stage_of(recital)
+    reason, usage = stage.run(asking("why?", max_tokens=max_tokens))
+    assert (reason, usage.completion_tokens) == (FinishReason.LENGTH, max_tokens)
+    assert max_tokens < 40 or stage.text.startswith("Yes, ")
+
+
 def test_a_tier_changes_between_two_tokens_and_keeps_the_cache(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of()
     stage.tiers = [None, None, None, None, Tier.INT4]

@@ -92,6 +92,8 @@ class Turn:
         self._stream = OutputStream(model.bundle, request.stop, thinking=request.think)
         self._seed = choose_seed(request.sampling)
         self._thinking_budget = request.thinking_budget_tokens
+        if not request.think:  # a thought that nobody asked for leaves half of the room to the answer
+            self._thinking_budget = min(self._thinking_budget, request.max_tokens // 2)
         self._bridge: list[int] = []
         self._must_speak = False
         """The model was led to its answer: ending without a word is not allowed."""
@@ -139,6 +141,7 @@ class Turn:
         return tokens
 
     def _room(self) -> int:
+        """New tokens at most, reasoning and answer together."""
         budget = self._request.thinking_budget_tokens if self._request.think else 0
         return self._request.max_tokens + budget
 
@@ -217,7 +220,8 @@ class Turn:
     def _limit(self, length: int) -> FinishReason | None:
         """Why the answer ends when the cache would hold `length` tokens after the next step."""
         full = length >= self._decoder.config.context_tokens
-        return FinishReason.LENGTH if full or self._answer_tokens >= self._request.max_tokens else None
+        said = self._answer_tokens >= self._request.max_tokens or self._measures.completion_tokens >= self._room()
+        return FinishReason.LENGTH if full or said else None
 
     def _count(self) -> None:
         self._measures.completion_tokens += 1
