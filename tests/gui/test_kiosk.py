@@ -21,9 +21,11 @@ from pytestqt.qtbot import QtBot
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
+from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import Allowed, KioskConfig, Restart, Suggestion
+from autoglm_desktop.core.messages import Message, TextPart
 from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from autoglm_desktop.devices.camera import SyntheticCamera
 from autoglm_desktop.devices.microphone import SyntheticMicrophone
@@ -33,7 +35,9 @@ from autoglm_desktop.engine.script import Hold, Reply, Script
 from autoglm_desktop.engine.scripted import ScriptedEngine
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.kiosk.window import KioskWindow, Place
+from autoglm_desktop.ui.transcript.blocks import Para
 from autoglm_desktop.ui.transcript.formulas import Key
+from autoglm_desktop.ui.transcript.row import Row
 from tests.helpers.windows import Clock, PlayedLibrary
 
 SECRET = "aubergine-4711"  # noqa: S105 - what a visitor wrote
@@ -310,6 +314,23 @@ def test_formulas_and_joules_of_a_visitor_go_too(qtbot: QtBot, qapp: QApplicatio
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         assert formulas() == []
         assert opened.assistant.energy.view().last_turn is None
+
+
+def test_no_word_of_a_visitor_stays_in_memory(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    word = "quittengelee-0815"
+
+    def holders() -> list[object]:
+        kinds = (Row, Node, TextPart, Message, Para)
+        return [one for one in gc.get_objects() if isinstance(one, kinds) and word in repr(one)]
+
+    with kiosk(qapp, tmp_path, [Reply(f"Hello, {word}. How are you?")]) as opened:
+        ask(qtbot, opened, f"I am {word}.")
+        qtbot.waitUntil(lambda: not opened.window.talk.view.busy)
+        assert holders()
+        opened.window.send_away()
+        qtbot.waitUntil(lambda: opened.at(Place.ATTRACT))
+        opened.engine.requests.clear()  # what the scripted engine notes for the tests
+        qtbot.waitUntil(lambda: holders() == [])
 
 
 def test_visitors_do_not_hear_of_the_owners_system_prompt() -> None:
