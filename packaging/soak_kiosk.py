@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -205,8 +206,12 @@ def planted_files(folder: Path) -> list[str]:
 
 
 def _engines() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "autoglm_desktop.engine.process" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # one that was killed may not be gone yet
+            if "autoglm_desktop.engine.process" in child.cmdline():
+                found.append(child)
+    return found
 
 
 class _Echo:

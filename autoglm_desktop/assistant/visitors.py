@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 _CAR_C, _COLD_C, _LOW = 45.0, -10.0, 0.20
 _RETRIES = {ErrorCode.ENGINE_DIED, ErrorCode.ENGINE_FAILED, ErrorCode.OUT_OF_MEMORY}
 """Failures that asking again can mend: the engine is started anew."""
+_MOST_REPEATS = 2
+"""Of one prompt. An engine may die while it is idle and be noticed by the next prompt, and then once in the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Visitors:
         self._conversation_id: str | None = None
         self._leaving: set[str] = set()
         self._asked = 0
-        self._tried_again: set[str] = set()
+        self._repeats: Counter[str] = Counter()
+        """How often the answer to a prompt (by its id) was asked for again."""
         self.tally = Tally()
         self.files_left: tuple[str, ...] = ()
         """What the last wipe could not remove, and why."""
@@ -132,11 +136,10 @@ class Visitors:
             self._assistant.stop(self._conversation_id)
 
     def ask_again(self, failed: Node) -> bool:
-        """Make an answer once more that failed with the engine; False when that was tried, or cannot help."""
-        prompt_id = failed.parent_id or ""
-        if failed.error is None or failed.error.code not in _RETRIES or prompt_id in self._tried_again:
+        """Make an answer anew that failed with the engine; False when that was tried enough, or cannot help."""
+        if not self._may_repeat(failed):
             return False
-        self._tried_again.add(prompt_id)
+        self._repeats[failed.parent_id or ""] += 1
         self._assistant.regenerate(failed.id, drop_oldest=True)
         self.tally = replace(self.tally, recovered=self.tally.recovered + 1)
         return True
@@ -149,7 +152,7 @@ class Visitors:
             self._leaving.add(self._conversation_id)
             self._conversation_id = None
             self._asked = 0
-            self._tried_again.clear()
+            self._repeats.clear()
             for conversation_id in self._leaving:
                 self._assistant.stop(conversation_id)
         if any(self._assistant.is_busy(conversation_id) for conversation_id in self._leaving):
@@ -175,11 +178,13 @@ class Visitors:
         self._unsubscribe()
 
     def _count(self, event: AssistantEvent) -> None:
-        """On any thread. A failure is counted when asking again was tried, or cannot help."""
-        if isinstance(event, NodeFinished) and event.node.error is not None:
-            again = event.node.error.code in _RETRIES and (event.node.parent_id or "") not in self._tried_again
-            if not again:
-                self.tally = replace(self.tally, failures=self.tally.failures + 1)
+        """On any thread. A failure is counted when asking again was tried enough, or cannot help."""
+        if isinstance(event, NodeFinished) and event.node.error is not None and not self._may_repeat(event.node):
+            self.tally = replace(self.tally, failures=self.tally.failures + 1)
+
+    def _may_repeat(self, failed: Node) -> bool:
+        mends = failed.error is not None and failed.error.code in _RETRIES
+        return mends and self._repeats[failed.parent_id or ""] < _MOST_REPEATS
 
 
 def kiosk_settings(settings: Settings, config: KioskConfig) -> Settings:
