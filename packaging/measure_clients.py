@@ -23,13 +23,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psutil
-from measure_window import BEAT_MS, virtual_display  # type: ignore[import-not-found]  # beside this script
+from measure_window import virtual_display  # type: ignore[import-not-found]  # beside this script
 
 from autoglm_desktop.assets import default_data_dir
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
 
 if TYPE_CHECKING:
     from autoglm_desktop.ui.shell import Shell
+    from tests.helpers.stalls import Stalls
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the helpers of the tests
 
 START_S, END_S = 60.0, 600.0
 DONE, MEASURED = "done", "measured.json"
@@ -139,51 +142,30 @@ def in_window(data_dir: Path) -> int:
     """The measured process: the application as it always is, with a beat on its thread."""
     from autoglm_desktop import app
 
-    beats: list[object] = []
-    status = app.run_window(
-        ["--data-dir", str(data_dir)], on_shown=lambda shell: beats.append(make_beat(shell, data_dir))
-    )
-    gaps = sorted(getattr(beats[0], "gaps_ms", []))
-    told = {
-        "beats": len(gaps),
-        "stall_p999_ms": round(gaps[int(len(gaps) * 0.999)], 1),
-        "stall_worst_ms": round(gaps[-1], 1),
-    }
-    (data_dir / MEASURED).write_text(json.dumps(told), encoding="utf-8")
+    kept: list[Stalls] = []
+    status = app.run_window(["--data-dir", str(data_dir)], on_shown=lambda shell: kept.append(beat(shell, data_dir)))
+    (data_dir / MEASURED).write_text(json.dumps(kept[0].told()), encoding="utf-8")
     return status
 
 
-def make_beat(shell: Shell, data_dir: Path) -> object:
-    """Its class is made here, because Qt is not imported before the application does it."""
-    from PySide6.QtCore import QObject, Qt, QTimer
+def beat(shell: Shell, data_dir: Path) -> Stalls:
+    """Beats until the clients are done, which ends the window."""
+    from PySide6.QtCore import QTimer
 
-    class Beat(QObject):
-        def __init__(self) -> None:
-            super().__init__(shell.window)
-            self.gaps_ms: list[float] = []
-            self.last_ns = 0
-            self.timer = QTimer(self, interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
-            self.timer.timeout.connect(self.on_beat)
-            self.looks = QTimer(self, interval=200)
-            self.looks.timeout.connect(self.look)
-            QTimer.singleShot(2000, self, self.begin)  # what a start costs is measured elsewhere
+    from tests.helpers.stalls import Stalls
 
-        def begin(self) -> None:
-            self.last_ns = time.monotonic_ns()
-            self.timer.start()
-            self.looks.start()
+    stalls = Stalls(shell.window)
+    QTimer.singleShot(2000, stalls, stalls.begin)  # what a start costs is measured elsewhere
 
-        def on_beat(self) -> None:
-            now_ns = time.monotonic_ns()
-            self.gaps_ms.append(max(0.0, (now_ns - self.last_ns) / 1e6 - BEAT_MS))
-            self.last_ns = now_ns
+    def look() -> None:
+        if (data_dir / DONE).exists():
+            stalls.stop()
+            shell.window.close()
 
-        def look(self) -> None:
-            if (data_dir / DONE).exists():
-                self.timer.stop()
-                shell.window.close()
-
-    return Beat()
+    looks = QTimer(stalls, interval=200)
+    looks.timeout.connect(look)
+    looks.start()
+    return stalls
 
 
 if __name__ == "__main__":

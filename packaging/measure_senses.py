@@ -40,10 +40,9 @@ if TYPE_CHECKING:
     from autoglm_desktop.ui.shell import Shell
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # for the sound server of the tests
+sys.path.insert(0, str(ROOT))  # for the helpers of the tests
 
 HOLD_S = 30.0
-BEAT_MS = 2
 _LINE = "Settings {n}: the quick brown fox jumps over the lazy dog, 0123456789"
 _SAID = (
     "The weather was fine this morning. We walked along the river to the old bridge. There were many people in the "
@@ -213,6 +212,7 @@ def _probe(shell: Shell, said: Path) -> object:
     from autoglm_desktop.ui.voice.recorder import Recorder
     from autoglm_desktop.ui.voice.state import VoicePhase, VoiceState
     from tests.helpers.audio import read_wav
+    from tests.helpers.stalls import Stalls
 
     voice = shell.voice
     if os.environ["MEASURE_SOURCE"] == "synthetic":
@@ -222,11 +222,9 @@ def _probe(shell: Shell, said: Path) -> object:
         def __init__(self) -> None:
             super().__init__(shell.window)
             self.measured: dict[str, object] = {}
-            self.gaps_ms: list[float] = []
-            self.last_ns = self.began_ns = 0
+            self.stalls = Stalls(self)
+            self.began_ns = 0
             self.before_s = 0.0
-            self.beat = QTimer(self, interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
-            self.beat.timeout.connect(self.on_beat)
             voice.dictation.changed.connect(self.on_changed)
             QTimer.singleShot(3000, self, self.press)  # the window is at rest by then
 
@@ -236,30 +234,21 @@ def _probe(shell: Shell, said: Path) -> object:
                 recorder.done.connect(self.on_done)
 
         def on_changed(self, state: VoiceState) -> None:
-            if state.phase is VoicePhase.RECORDING and not self.beat.isActive() and not self.measured:
+            if state.phase is VoicePhase.RECORDING and not self.stalls.isActive() and not self.measured:
                 self.before_s, self.began_ns = state.seconds, time.monotonic_ns()
-                self.last_ns = self.began_ns
-                self.beat.start()
+                self.stalls.begin()
                 QTimer.singleShot(round(HOLD_S * 1000), self, self.release)
             elif state.phase is VoicePhase.IDLE and self.measured:
                 self.measured |= {"words": len(voice.composer.text().split())}
                 shell.window.close()
 
-        def on_beat(self) -> None:
-            now_ns = time.monotonic_ns()
-            self.gaps_ms.append(max(0.0, (now_ns - self.last_ns) / 1e6 - BEAT_MS))
-            self.last_ns = now_ns
-
         def release(self) -> None:
-            self.beat.stop()
+            self.stalls.stop()
             held_s = (time.monotonic_ns() - self.began_ns) / 1e9
-            gaps = sorted(self.gaps_ms)
             self.measured = {
                 "held_s": round(held_s, 3),
                 "samples_expected": round((held_s + self.before_s) * 16_000),
-                "beats": len(gaps),
-                "stall_p999_ms": round(gaps[int(len(gaps) * 0.999)], 1),
-                "stall_worst_ms": round(gaps[-1], 1),
+                **self.stalls.told(),
             }
             QTest.mouseRelease(voice.composer.microphone, Qt.MouseButton.LeftButton)
 

@@ -26,7 +26,11 @@ from autoglm_desktop.assets import default_data_dir
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
 
 if TYPE_CHECKING:
+    from window_probe import Probe  # type: ignore[import-not-found]  # beside this script
+
     from autoglm_desktop.ui.shell import Shell
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the helpers of the tests
 
 TARGETS = {
     "window_s": 1.0,
@@ -38,7 +42,6 @@ TARGETS = {
 QUESTION = "你是谁?"
 LONG_TASK = "Explain in detail, with a table, a list and a Python code block, how a KV cache saves work."
 MESSAGES = 5000
-BEAT_MS = 2
 
 
 def main() -> int:
@@ -119,91 +122,16 @@ def in_window(data_dir: Path) -> int:
     """The measured process: the application as it always is, with a probe that it calls once the window is shown."""
     from autoglm_desktop import app
 
-    probes: list[object] = []
-    status = app.run_window(["--data-dir", str(data_dir)], on_shown=lambda shell: probes.append(make_probe(shell)))
-    measured = getattr(probes[0], "measured", {})
-    (data_dir / "measured.json").write_text(json.dumps(measured), encoding="utf-8")
+    kept: list[Probe] = []
+
+    def attach(shell: Shell) -> None:
+        from window_probe import Probe  # here, because Qt is not imported before the application does it
+
+        kept.append(Probe(shell, QUESTION, LONG_TASK))
+
+    status = app.run_window(["--data-dir", str(data_dir)], on_shown=attach)
+    (data_dir / "measured.json").write_text(json.dumps(kept[0].measured), encoding="utf-8")
     return status
-
-
-def make_probe(shell: Shell) -> object:
-    """Attach the probe. Its class is made here, because Qt is not imported before the application does it."""
-    from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-
-    from autoglm_desktop.assistant.events import NodeDelta, NodeFinished
-    from autoglm_desktop.ui.bridge import Bridge
-
-    started_ns = int(os.environ["AUTOGLM_STARTED_NS"])
-
-    class Probe(QObject):
-        def __init__(self) -> None:
-            super().__init__(shell.window)
-            self.measured: dict[str, float] = {}
-            self.gaps_ms: list[float] = []
-            self.last_ns = 0
-            self.answers = 0
-            self.beat = QTimer(self, interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
-            self.beat.timeout.connect(self.on_beat)
-            self.bridge = Bridge(self.on_event, parent=self)
-            shell.controller.assistant.subscribe(self.bridge.post)
-            handle = shell.window.windowHandle()
-            handle.installEventFilter(self)
-
-        def since_start_s(self) -> float:
-            return (time.monotonic_ns() - started_ns) / 1e9
-
-        def eventFilter(self, _watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt names it
-            if event.type() == QEvent.Type.Expose and "window_s" not in self.measured:
-                self.measured["window_s"] = 0.0
-                QTimer.singleShot(0, self, self.on_visible)
-            return False
-
-        def on_visible(self) -> None:
-            """The first expose was handled: the window is painted and takes input."""
-            self.measured["window_s"] = self.since_start_s()
-            shell.controller.send(QUESTION)
-
-        def on_event(self, event: object) -> None:
-            if isinstance(event, NodeDelta) and "first_token_s" not in self.measured:
-                self.measured["first_token_s"] = self.since_start_s()
-            elif isinstance(event, NodeFinished):
-                self.on_finished(event)
-
-        def on_finished(self, event: NodeFinished) -> None:
-            self.answers += 1
-            if event.node.error is not None:
-                raise SystemExit(event.node.error.line())
-            if self.answers == 1:
-                self.last_ns = time.monotonic_ns()
-                self.beat.start()
-                shell.controller.send(LONG_TASK)
-                return
-            self.beat.stop()
-            usage = event.node.usage
-            ordered = sorted(self.gaps_ms)
-            self.measured["stall_p999_ms"] = ordered[int(len(ordered) * 0.999)]
-            self.measured["stall_worst_ms"] = ordered[-1]
-            self.measured["beats"] = len(ordered)
-            self.measured["decode_tok_s"] = usage.decode_tok_s if usage else 0.0
-            QTimer.singleShot(500, self, self.open_long)
-
-        def on_beat(self) -> None:
-            now_ns = time.monotonic_ns()
-            self.gaps_ms.append(max(0.0, (now_ns - self.last_ns) / 1e6 - BEAT_MS))
-            self.last_ns = now_ns
-
-        def open_long(self) -> None:
-            long = next(c for c in shell.controller.assistant.conversations() if c.title == "long")
-            self.opened_ns = time.monotonic_ns()
-            shell.controller.open(long.id)
-            shell.window.repaint()
-            QTimer.singleShot(0, self, self.on_opened)
-
-        def on_opened(self) -> None:
-            self.measured["open_5000_s"] = (time.monotonic_ns() - self.opened_ns) / 1e9
-            shell.window.close()
-
-    return Probe()
 
 
 @contextmanager

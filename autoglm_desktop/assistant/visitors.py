@@ -30,7 +30,7 @@ _CAR_C, _COLD_C, _LOW = 45.0, -10.0, 0.20
 _RETRIES = {ErrorCode.ENGINE_DIED, ErrorCode.ENGINE_FAILED, ErrorCode.OUT_OF_MEMORY}
 """Failures that asking again can mend: the engine is started anew."""
 _MOST_REPEATS = 2
-"""Of one prompt. An engine may die while it is idle and be noticed by the next prompt, and then once in the answer."""
+"""Of one prompt. An engine may die as the prompt reaches it, and the next one in the answer."""
 
 
 @dataclass(frozen=True, slots=True)

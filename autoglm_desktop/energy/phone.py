@@ -269,8 +269,7 @@ def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Fl
     idle = screen_w = radio_w = 0.0
     if not down:
         idle, screen_w = phone.standby_w if asleep else phone.idle_w, phone.screen_w * screen
-        if radio or tail:
-            radio_w, tail = _radio(phone, radio, tail, dt)
+        radio_w, tail = _radio(phone, radio, tail, dt) if radio or tail else (0.0, tail)
     rest = idle + screen_w + radio_w
     used_w = processor + rest
     if not (0.0 <= used_w < 1e6 and -90.0 < ambient < 150.0):
@@ -300,8 +299,7 @@ def _piece(phone: Phone, state: State, load: Load, dt: float) -> tuple[State, Fl
 
     if not down and voltage < phone.cell.cutoff_v and not charger:
         down = _EMPTY
-    left -= dt
-    time += dt
+    left, time = left - dt, time + dt
     after: State = tuple.__new__(
         State,
         (time, soc, v_rc, junction, spreader, body, granted_w, integral, left, status, tail, charging, down),

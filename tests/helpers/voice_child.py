@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autoglm_desktop.ui.shell import Shell
 
-BEAT_MS = 2
-
 
 def main() -> int:
     from autoglm_desktop import app
@@ -29,17 +27,17 @@ def main() -> int:
 
 def _probe(shell: Shell, report: Path) -> object:
     """Attach the probe; its class is made here because Qt is not imported before the application does it."""
-    from PySide6.QtCore import QObject, Qt, QTimer
+    from PySide6.QtCore import QObject, QTimer
 
     from autoglm_desktop.ui.voice.state import VoicePhase, VoiceState
+    from tests.helpers.stalls import Stalls
 
     class Probe(QObject):
         def __init__(self) -> None:
             super().__init__(shell.window)
-            self.told: dict[str, Any] = {"phases": [], "gaps_ms": []}
-            self.last_ns = self.began_ns = 0
-            self.beat = QTimer(self, interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
-            self.beat.timeout.connect(self.on_beat)
+            self.stalls = Stalls(self)
+            self.told: dict[str, Any] = {"phases": [], "gaps_ms": self.stalls.gaps_ms}
+            self.began_ns = 0
             self.looks = QTimer(self, interval=200)
             self.looks.timeout.connect(self.write)
             self.looks.start()
@@ -54,22 +52,17 @@ def _probe(shell: Shell, report: Path) -> object:
             phases.append(state.phase.value)
             now_ns = time.monotonic_ns()
             if state.phase is VoicePhase.RECORDING:
-                self.began_ns = self.last_ns = now_ns
+                self.began_ns = now_ns
                 self.told["first_block_s"] = state.seconds
-                self.beat.start()
-            elif self.beat.isActive():
-                self.beat.stop()
+                self.stalls.begin()
+            elif self.stalls.isActive():
+                self.stalls.stop()
                 self.told["held_s"] = (now_ns - self.began_ns) / 1e9
             if state.seconds and state.phase is VoicePhase.WRITING:
                 self.told["recorded_s"] = state.seconds
 
-        def on_beat(self) -> None:
-            now_ns = time.monotonic_ns()
-            self.told["gaps_ms"].append(round(max(0.0, (now_ns - self.last_ns) / 1e6 - BEAT_MS), 2))
-            self.last_ns = now_ns
-
         def write(self) -> None:
-            if self.beat.isActive():
+            if self.stalls.isActive():
                 self.told["partial"] = shell.voice.composer.text()
                 return  # writing would be a stall of the test's own
             button = shell.voice.composer.microphone

@@ -91,9 +91,9 @@ class Turn:
         self._ends = model.bundle.end_ids | set(model.decoder.config.eos_token_ids)
         self._stream = OutputStream(model.bundle, request.stop, thinking=request.think)
         self._seed = choose_seed(request.sampling)
-        self._thinking_budget = request.thinking_budget_tokens
-        if not request.think:  # a thought that nobody asked for leaves half of the room to the answer
-            self._thinking_budget = min(self._thinking_budget, request.max_tokens // 2)
+        unasked = min(request.thinking_budget_tokens, request.max_tokens // 2)
+        self._thinking_budget = request.thinking_budget_tokens if request.think else unasked
+        """A thought that nobody asked for leaves half of the room to the answer."""
         self._bridge: list[int] = []
         self._must_speak = False
         """The model was led to its answer: ending without a word is not allowed."""
