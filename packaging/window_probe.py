@@ -1,4 +1,4 @@
-"""What `measure_window.py` attaches to the window, apart from it because it imports Qt: the application does so later."""
+"""What `measure_window.py` attaches to the window, apart from it: this imports Qt, which the application does later."""
 
 from __future__ import annotations
 

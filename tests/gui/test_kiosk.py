@@ -1,133 +1,31 @@
-"""The kiosk's window over a scripted engine: visitors, limits, wipe, staff, what cannot be left."""
+"""The kiosk's window over a scripted engine: visitors, limits, wipe, what they find."""
 
 from __future__ import annotations
 
 import gc
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from autoglm_desktop.assistant.assistant import Assistant
-from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
 from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.kiosk import Allowed, KioskConfig, Restart, Suggestion
+from autoglm_desktop.core.kiosk import Allowed
 from autoglm_desktop.core.messages import Message, TextPart
 from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
-from autoglm_desktop.devices.camera import SyntheticCamera
-from autoglm_desktop.devices.microphone import SyntheticMicrophone
 from autoglm_desktop.energy.scenario_result import Sample
-from autoglm_desktop.energy.telemetry import ThisComputer
-from autoglm_desktop.engine.script import Hold, Reply, Script
-from autoglm_desktop.engine.scripted import ScriptedEngine
-from autoglm_desktop.store.store import Store
-from autoglm_desktop.ui.kiosk.window import KioskWindow, Place
+from autoglm_desktop.engine.script import Hold, Reply
+from autoglm_desktop.ui.kiosk.window import Place
 from autoglm_desktop.ui.transcript.blocks import Para
 from autoglm_desktop.ui.transcript.formulas import Key
 from autoglm_desktop.ui.transcript.row import Row
-from tests.helpers.windows import Clock, PlayedLibrary
-
-SECRET = "aubergine-4711"  # noqa: S105 - what a visitor wrote
-CONFIG = KioskConfig(
-    pin="271828",
-    language="en",
-    max_prompts=3,
-    max_prompt_chars=60,
-    suggestions=(
-        Suggestion(zh_CN="你是谁?", en="Who are you?"),
-        Suggestion(zh_CN="车里", en="Into a hot car", touch="car"),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    window: KioskWindow
-    assistant: Assistant
-    engine: ScriptedEngine
-    visitors: Visitors
-    files: Path
-    clock: Clock
-
-    def at(self, place: Place) -> bool:
-        return self.window.place is place
-
-    def leave_alone(self, seconds: float) -> None:
-        self.clock.now_s += seconds
-        self.window.beat()
-
-
-@contextmanager
-def kiosk(
-    qapp: QApplication, folder: Path, script: Script, config: KioskConfig = CONFIG, now: datetime | None = None
-) -> Iterator[Opened]:
-    engine, clock, files = ScriptedEngine(script), Clock(), folder / "files"
-    files.mkdir()
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(tempfile, "tempdir", str(files))
-    camera, microphone = SyntheticCamera(), SyntheticMicrophone(np.zeros(16_000, np.int16))
-    settings = kiosk_settings(Settings(), config)
-    energy = EnergyService(settings=settings, computer=ThisComputer(gpu=msg("No card.")), clock=clock, wall=clock.wall)
-    assistant = Assistant(engine, Store(None), PlayedLibrary(folder), settings, energy=energy)
-    visitors = Visitors(assistant, config, files)
-    moments = iter([datetime(2026, 1, 1, 12).astimezone()])
-    window = KioskWindow(
-        qapp,
-        assistant,
-        visitors,
-        config,
-        microphone=lambda: microphone,
-        camera=lambda: camera,
-        clock=clock,
-        now=lambda: next(moments, now or datetime(2026, 1, 1, 13).astimezone()),
-    )
-    window.guard.touched_s = clock()
-    try:
-        window.open(full_screen=False)
-        QTest.qWaitForWindowExposed(window)
-        yield Opened(window, assistant, engine, visitors, files, clock)
-    finally:
-        window.end()
-        visitors.close()
-        assistant.close()
-        monkeypatch.undo()
-        window.deleteLater()
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
-
-
-def words_of(window: QWidget) -> str:
-    """Every text that the window's widgets hold, seen or not."""
-    found = []
-    for widget in window.findChildren(QWidget):
-        for name in ("text", "toPlainText", "accessibleName", "accessibleDescription", "toolTip", "placeholderText"):
-            getter = getattr(widget, name, None)
-            found.append(str(getter() if callable(getter) else getter))
-    return "\n".join(found)
-
-
-def ask(qtbot: QtBot, opened: Opened, text: str) -> None:
-    bar = opened.window.ask_bar
-    QTest.mouseClick(bar.edit, Qt.MouseButton.LeftButton)
-    QTest.keyClicks(bar.edit, text)
-    QTest.mouseClick(bar.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not opened.visitors.answering and opened.window.bridge.idle)
+from tests.helpers.kiosks import CONFIG, SECRET, ask, files_below, kiosk, words_of
 
 
 def test_a_visitor_asks_and_is_forgotten(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -229,39 +127,6 @@ def test_who_begins_in_any_way_is_a_visitor(qapp: QApplication, tmp_path: Path, 
             case _:
                 QTest.mouseMove(window)
         assert opened.at(Place.ATTRACT if by == "nothing" else Place.VISITOR)
-
-
-def test_the_staff_page_locks_by_itself_and_keeps_nothing(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
-        window = opened.window
-        window.show_pin()
-        window.pad.opened.emit()
-        assert opened.at(Place.STAFF)
-        assert "60" in window.told.text()
-        for part in (window.ask_bar.edit, window.senses.talk, window.senses.photo, window.phone.slider):
-            assert not part.isEnabled()
-        window.switch_language()
-        window.ask_bar.edit.setText(SECRET)
-        opened.leave_alone(59)
-        assert opened.at(Place.STAFF)
-        with qtbot.waitSignal(window.wiped):
-            opened.leave_alone(2)
-        assert opened.at(Place.ATTRACT)
-        assert window.ask_bar.edit.text() == ""
-        assert window.hero.language == CONFIG.language
-        assert window.pages.currentWidget() is window.hero
-
-
-def test_the_pad_that_nobody_uses_goes(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
-        window = opened.window
-        window.show_pin()
-        window.pad.press("2")
-        assert window.pages.currentWidget() is window.pad
-        with qtbot.waitSignal(window.wiped):
-            opened.leave_alone(80)
-        assert window.pages.currentWidget() is window.hero
-        assert window.pad.dots.text() == "–"
 
 
 def test_a_file_that_cannot_be_removed_keeps_the_next_visitor_away(
@@ -460,77 +325,6 @@ def test_the_language_goes_back_with_the_visitor(qtbot: QtBot, qapp: QApplicatio
         with qtbot.waitSignal(opened.window.wiped):
             opened.window.send_away()
         assert opened.window.hero.chips[0].text() == "Who are you?"
-
-
-def test_staff_needs_the_pin_and_tries_are_slowed(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
-        window, pad = opened.window, opened.window.pad
-        QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
-        assert window.pages.currentWidget() is pad
-        right = 0
-        for number in range(1000):
-            for digit in f"{number:06d}":
-                QTest.mouseClick(pad.keys[(int(digit) - 1) % 10], Qt.MouseButton.LeftButton)
-            QTest.mouseClick(pad.enter, Qt.MouseButton.LeftButton)
-            right += opened.at(Place.STAFF)
-            if number > 5:
-                break  # the keys are disabled now; what follows is the guard's own test
-        assert right == 0
-        assert not pad.enter.isEnabled()
-        opened.clock.now_s += 400
-        pad.begin()
-        QTest.mouseClick(pad.keys[3], Qt.MouseButton.LeftButton)
-        QTest.mouseClick(pad.rub, Qt.MouseButton.LeftButton)
-        assert pad.dots.text() == "–", "a slip of the finger is taken back"
-        for digit in CONFIG.pin:
-            QTest.mouseClick(pad.keys[(int(digit) - 1) % 10], Qt.MouseButton.LeftButton)
-        QTest.mouseClick(pad.enter, Qt.MouseButton.LeftButton)
-        assert opened.at(Place.STAFF)
-        assert window.pages.currentWidget() is window.staff
-        QTest.mouseClick(window.staff.back, Qt.MouseButton.LeftButton)
-        assert opened.at(Place.ATTRACT)
-
-
-def test_staff_in_front_of_a_visitor_wipes_first(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
-        ask(qtbot, opened, SECRET)
-        opened.window.show_pin()
-        with qtbot.waitSignal(opened.window.wiped):
-            opened.window.pad.opened.emit()
-        assert opened.at(Place.STAFF)
-        assert opened.visitors.conversation_id is None
-
-
-def test_it_cannot_be_left(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
-        window = opened.window
-        window.close()
-        assert window.isVisible()
-        for key in (Qt.Key.Key_F4, Qt.Key.Key_F11):
-            QTest.keyClick(window, key, Qt.KeyboardModifier.AltModifier)
-        QTest.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
-        assert window.isVisible()
-        with qtbot.assertNotEmitted(window.restart_requested):
-            QDesktopServices.openUrl(QUrl("https://example.org"))
-        assert window.isVisible()
-
-
-def test_the_daily_restart_waits_for_nobody_to_be_there(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    tomorrow = datetime(2026, 1, 2, 5).astimezone()
-    with kiosk(qapp, tmp_path, [Reply("Yes.")], now=tomorrow) as opened:
-        opened.window.welcome()
-        with qtbot.assertNotEmitted(opened.window.restart_requested):
-            opened.window.beat()
-        opened.window.send_away()
-        with qtbot.waitSignal(opened.window.restart_requested):
-            opened.window.beat()
-
-
-@pytest.mark.parametrize(("hours", "due"), [(1, False), (15, False), (17, True), (40, True)])
-def test_when_a_restart_is_due(hours: int, due: bool) -> None:
-    started = datetime(2026, 1, 1, 12).astimezone()
-    assert Restart(at="04:30").due(started, started + timedelta(hours=hours)) is due
-    assert not Restart(at="").due(started, started + timedelta(days=9))
 
 
 def test_the_attract_page_plays_until_somebody_comes(qapp: QApplication, tmp_path: Path) -> None:
