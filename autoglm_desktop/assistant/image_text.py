@@ -1,9 +1,10 @@
 """What a model that reads text only is told of an image: a marked block made of the reading.
 
-The block depends on the image, its name and its place in the message alone, never on the language of the window or on
-the time, so that the same conversation gives the same prompt and the KV cache of a session holds it. It speaks Chinese
-and English, as the system prompt does: small models follow it better so. Every line that was read begins with ``> ``:
-what is written in an image cannot pass itself off as the end of the block.
+The block depends on the image and its place in the message alone, never on the language of the window or on the time,
+so that the same conversation gives the same prompt and the KV cache of a session holds it. It speaks Chinese and
+English, as the system prompt does, and tells how many lines there are but not the file's name: small models follow it
+better so, and take a name for what is written. Every line that was read begins with ``> ``: what is written in an image
+cannot pass itself off as the end of the block.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ def described(messages: Sequence[Message], find: FindReading) -> tuple[Message, 
 
 def block(number: int, part: ImagePart, reading: ImageReading | None) -> str:
     """The block of one image; `number` is its place in the message, from 1. No reading: it says so."""
-    name = part.name.replace('"', "'")
-    head = f'[图片 {number}, Image {number}: "{name}", {part.width} × {part.height} pixels, {_orientation(part)}]'
+    head = f"[图片 {number}, Image {number}: {part.width} × {part.height} pixels, {_orientation(part)}]"
     body = ["(无法读出, it could not be read: nothing is known of its contents)"]
     if reading is not None:
         body = [*_text(reading), *_labels(reading)]
@@ -79,15 +79,17 @@ def _text(reading: ImageReading) -> list[str]:
             break
         kept.append(line)
         room -= len(line)
-    left_out = len(lines) - len(kept)
-    shown = [f"> {line}" for line in kept]
-    if not left_out:
-        return ["程序从图片里读出的全部文字 (all text that a program read in the image):", *shown]
-    return [
-        "程序从图片里读出的文字 (text that a program read in the image):",
-        *shown,
-        f"(另有 {left_out} 行太长，没有列出: {left_out} more lines were left out because the text is too long)",
+    told = f"{len(lines)} {'line' if len(lines) == 1 else 'lines'}"
+    found = [
+        f"图片里写了 {len(lines)} 行文字 (a program read {told} of text in the image):",
+        *(f"> {line}" for line in kept),
     ]
+    left_out = len(lines) - len(kept)
+    if left_out:
+        found.append(
+            f"(另有 {left_out} 行太长，没有列出: {left_out} more lines were left out because the text is too long)"
+        )
+    return found
 
 
 def _one_line(text: str) -> str:

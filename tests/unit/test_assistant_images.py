@@ -77,7 +77,13 @@ def test_an_image_is_read_first_then_the_model_is_told_what_was_read(desk: Desk)
     assert desk.heard.of(ImageReadingChanged) == [ImageReadingChanged(prompt.id, part.sha256, found)]
     text = desk.asked()
     assert text.endswith("What does it say?")
-    for words in ('"shot.png"', "40 × 30 pixels, landscape", "notebook (62%)", "> Hello 世界\n> line two\n"):
+    assert "shot.png" not in text
+    for words in (
+        "a program read 2 lines",
+        "40 × 30 pixels, landscape",
+        "notebook (62%)",
+        "> Hello 世界\n> line two\n",
+    ):
         assert words in text
     assert "cat" not in text
     desk.engine.last.say("It says hello.")
