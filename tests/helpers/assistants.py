@@ -19,6 +19,8 @@ from autoglm_desktop.core.messages import ModelRef
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.settings import SPEECH_MODEL_ID, Settings
 from autoglm_desktop.store.store import Store
+from tests.helpers.manual_engine import ManualEngine
+from tests.helpers.trees import texts_of
 
 T = TypeVar("T", bound=AssistantEvent)
 
@@ -92,3 +94,30 @@ def assistant_over(
         yield assistant, heard
     finally:
         assistant.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An assistant, its engine, what it told, and one conversation."""
+
+    assistant: Assistant
+    engine: ManualEngine
+    heard: Heard
+    chat: str
+
+    def ask(self, text: str, answer: str) -> str:
+        node = self.assistant.send(self.chat, text)
+        self.engine.last.say(answer)
+        self.engine.last.finish()
+        return node.id
+
+    def texts(self) -> list[str]:
+        return texts_of(self.assistant.path(self.chat))
+
+
+@contextmanager
+def desk_at(path: Path) -> Iterator[Desk]:
+    """A desk whose store is a file."""
+    engine = ManualEngine()
+    with assistant_over(engine, path) as (assistant, heard):
+        yield Desk(assistant, engine, heard, assistant.new_conversation().id)

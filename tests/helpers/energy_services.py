@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoglm_desktop.assistant.energy import EnergyService
+from autoglm_desktop.core.events import Finished, FinishReason, Memory, TextDelta, Usage
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.telemetry import Gpu, ThisComputer
 
@@ -68,3 +70,28 @@ def pass_time(service: EnergyService, clock: Clock, seconds: float, step_s: floa
     for _ in range(round(seconds / step_s)):
         clock.now_s += step_s
         service.beat()
+
+
+def usage_in(tier: Tier, *, prompt: int = 100, cached: int = 60, completion: int = 20, load_s: float = 0.0) -> Usage:
+    """What a small turn used; the times do not matter."""
+    return Usage(prompt, cached, completion, 0, load_s, 0.2, 0.1, 1.0, tier, 1, 4096, Memory(1, 1, 1))
+
+
+def take_turn(service: EnergyService, tier: Tier, usage: Usage | None = None) -> None:
+    """A whole turn, token by token, at the moment at which the clock stands."""
+    meter = service.begin(tier)
+    usage = usage or usage_in(tier)
+    for _ in range(usage.completion_tokens):
+        service.take(meter, TextDelta("t", "x"))
+    service.take(meter, Finished("t", FinishReason.STOP, usage))
+    service.end(meter)
+
+
+def answer_cap(service: EnergyService) -> int | None:
+    """The bound of new tokens that the governor decided."""
+    return service.decision.max_new_tokens
+
+
+def log_of(service: EnergyService) -> list[str]:
+    """The lines of the log in English, oldest first."""
+    return [line.text.english() for line in service.view().log]
