@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,13 +14,13 @@ from autoglm_desktop.assistant.completions import CompletionEvent, CompletionReq
 from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 from autoglm_desktop.core.messages import Message
 
-from .beginning import Beginning
-from .desk import Desk, headers_of, refuse, refuse_tools, whole
-from .errors import event_line
+from .answering import answered
+from .desk import Desk, refuse, refuse_tools
+from .errors import Refusal, event_line
 from .live import LiveAnswer
 from .options import ReasoningFormat, stops_of
 from .schemas import ChatRequest
-from .streaming import DONE, KEEP_ALIVE, KEEP_ALIVE_S, EventStream, event, waiting
+from .streaming import DONE, event, waiting
 from .usage import chat_usage, finish_reason
 
 THINK_OPEN, THINK_CLOSE = "<think>\n", "\n</think>\n\n"
@@ -32,23 +30,10 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
     """Answer, streaming or not."""
     desk.names.require(body.model)
     _refuse_what_is_not_done(body)
-    answer = LiveAnswer(desk.assistant.completions)
-    async with AsyncExitStack() as closing:
-        closing.enter_context(desk.place())
-        await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
-        closing.callback(desk.meters.ended, answer)
-        make = partial(_request, desk, body)
-        begun = await Beginning.begin(desk, answer, body.messages, make, closing)
-        head = Head(answer, body)
-        if not body.stream:
-            await begun.whole()
-            await answer.finish()
-            return whole(answer, head.whole())
-        refusal = await begun.opening()
-        if refusal is not None:
-            await answer.finish()
-            return refusal.response()
-        return EventStream(_events(answer, head, begun), closing=closing.pop_all(), headers=headers_of(answer))
+    make = partial(_request, desk, body)
+    return await answered(
+        desk, request, body.messages, make, lambda answer: _Writer(answer, body), stream=bool(body.stream)
+    )
 
 
 def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> CompletionRequest:
@@ -174,20 +159,26 @@ class Deltas:
         return role
 
 
-async def _events(answer: LiveAnswer, head: Head, begun: Beginning) -> AsyncGenerator[bytes, None]:
-    async for comment in begun.comments():
-        yield comment
-    if (early := begun.refusal()) is not None:
-        yield event_line(early)
-        return
-    deltas = Deltas(head)
-    async for batch in answer.batches(KEEP_ALIVE_S):
-        data = b"".join(deltas.of(batch))
-        if data or not batch:
-            yield data or KEEP_ALIVE
-    refusal = answer.ended_early
-    if refusal is not None:
-        yield event_line(refusal)
-        return
-    tail = [*deltas.end(), head.chunk({}, finish_reason(answer))]
-    yield b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])
+class _Writer:
+    """Writes one completion."""
+
+    def __init__(self, answer: LiveAnswer, body: ChatRequest) -> None:
+        self._answer, self._head = answer, Head(answer, body)
+
+    def whole(self) -> dict[str, object]:
+        return self._head.whole()
+
+    def begin(self) -> bytes:
+        self._deltas = Deltas(self._head)  # not sooner: the turn has its id now
+        return b""
+
+    def of(self, events: list[CompletionEvent]) -> bytes:
+        return b"".join(self._deltas.of(events))
+
+    def end(self) -> bytes:
+        head = self._head
+        tail = [*self._deltas.end(), head.chunk({}, finish_reason(self._answer))]
+        return b"".join([*tail, head.usage_chunk() if head.include_usage else b"", DONE])
+
+    def fail(self, refusal: Refusal) -> bytes:
+        return event_line(refusal)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
 from functools import partial
 from itertools import count
 
@@ -15,13 +13,13 @@ from autoglm_desktop.assistant.completions import CompletionEvent, CompletionReq
 from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 from autoglm_desktop.core.messages import Message, Role
 
-from .beginning import Beginning
-from .desk import Desk, headers_of, refuse, refuse_tools, whole
+from .answering import answered
+from .desk import Desk, refuse, refuse_tools
 from .errors import Refusal
 from .live import LiveAnswer
 from .options import ReasoningFormat
 from .schemas import InputMessage, ResponsesRequest
-from .streaming import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, event, waiting
+from .streaming import event, waiting
 from .usage import finish_reason, response_usage
 
 
@@ -29,23 +27,10 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
     """Answer, streaming or not."""
     desk.names.require(body.model)
     _refuse_what_is_not_done(body)
-    answer = LiveAnswer(desk.assistant.completions)
-    async with AsyncExitStack() as closing:
-        closing.enter_context(desk.place())
-        await closing.enter_async_context(answer.supervised(request.receive, desk.limit_s()))
-        closing.callback(desk.meters.ended, answer)
-        make = partial(_request, desk, body)
-        begun = await Beginning.begin(desk, answer, _sent(body), make, closing)
-        shape = _Shape(answer, body)
-        if not body.stream:
-            await begun.whole()
-            await answer.finish()
-            return whole(answer, shape.final())
-        refusal = await begun.opening()
-        if refusal is not None:
-            await answer.finish()
-            return refusal.response()
-        return EventStream(_events(answer, shape, begun), closing=closing.pop_all(), headers=headers_of(answer))
+    make = partial(_request, desk, body)
+    return await answered(
+        desk, request, _sent(body), make, lambda answer: _Story(_Shape(answer, body)), stream=bool(body.stream)
+    )
 
 
 def _request(desk: Desk, body: ResponsesRequest, messages: tuple[Message, ...]) -> CompletionRequest:
@@ -152,7 +137,7 @@ class _Shape:
 
 
 class _Story:
-    """The events of one stream, numbered, each item with its beginning and its end."""
+    """Writes one response; the events of a stream are numbered, each item with its beginning and its end."""
 
     def __init__(self, shape: _Shape) -> None:
         self._shape = shape
@@ -162,6 +147,9 @@ class _Story:
         self._open: str | None = None
         self._said: list[str] = []
 
+    def whole(self) -> dict[str, object]:
+        return self._shape.final()
+
     def begin(self) -> bytes:
         started: dict[str, object] = {"response": self._shape.response("in_progress", [])}
         return self._event("response.created", started) + self._event("response.in_progress", started)
@@ -169,7 +157,8 @@ class _Story:
     def of(self, events: list[CompletionEvent]) -> bytes:
         return b"".join(self._one(happened) for happened in events)
 
-    def end(self, final: dict[str, object]) -> bytes:
+    def end(self) -> bytes:
+        final = self._shape.final()
         opened = b"" if self._open == "message" else self._switch("message")
         return opened + self._close() + self._event(f"response.{final['status']}", {"response": final})
 
@@ -233,19 +222,3 @@ class _Story:
 
     def _event(self, name: str, data: dict[str, object]) -> bytes:
         return event({"type": name, "sequence_number": next(self._numbers)} | data, name)
-
-
-async def _events(answer: LiveAnswer, shape: _Shape, begun: Beginning) -> AsyncGenerator[bytes, None]:
-    async for comment in begun.comments():
-        yield comment
-    story = _Story(shape)
-    if (early := begun.refusal()) is not None:
-        yield story.fail(early)
-        return
-    yield story.begin()
-    async for batch in answer.batches(KEEP_ALIVE_S):
-        data = story.of(batch)
-        if data or not batch:
-            yield data or KEEP_ALIVE
-    refusal = answer.ended_early
-    yield story.fail(refusal) if refusal is not None else story.end(shape.final())

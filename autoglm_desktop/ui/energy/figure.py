@@ -13,16 +13,15 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QGuiApplication,
     QKeyEvent,
-    QKeySequence,
     QPainter,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QMenu, QSizePolicy
+from PySide6.QtWidgets import QSizePolicy
 
-from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.provenance import Provenance
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import FIGURE_PX, SECONDARY_PX, Theme, readable
+from autoglm_desktop.ui.widgets.copying import copy_key, open_copy_menu
 from autoglm_desktop.ui.widgets.parts import Panel
 
 from . import words
@@ -111,13 +110,6 @@ class Figure(Panel):
         origin = f" ({words.provenance(self._shown.origin)})" if self._shown.origin is not None else ""
         QGuiApplication.clipboard().setText(f"{self._shown.name}: {self._shown.plain}{origin}")
 
-    def make_menu(self) -> QMenu:
-        """What can be done with it; the menu deletes itself when it closes."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(tr("Copy"), QKeySequence(QKeySequence.StandardKey.Copy), self.copy)
-        return menu
-
     def set_theme(self, theme: Theme) -> None:
         base = self.look.font
         self._name_face = Face.of(base, theme.px(SECONDARY_PX))
@@ -139,15 +131,11 @@ class Figure(Panel):
         return height + (name + _LINE_GAP_PX if self._must_wrap(width) else 0) + 2
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.matches(QKeySequence.StandardKey.Copy):
-            self.copy()
-        elif event.key() == Qt.Key.Key_Menu:
-            self._menu(self.mapToGlobal(self.rect().center()))
-        else:
+        if not copy_key(event, self, self.copy):
             super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self._menu(event.globalPos())
+        open_copy_menu(self, self.copy, event.globalPos())
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -248,6 +236,3 @@ class Figure(Panel):
         trailing = self._trailing_width()
         has_value = bool(self._shown.value)
         return has_value and trailing > 0 and self._value_width() + trailing > width - 2 * _RING_PX
-
-    def _menu(self, at: QPoint) -> None:
-        self.make_menu().popup(at)

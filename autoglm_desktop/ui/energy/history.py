@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QMenu,
     QPushButton,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -27,6 +26,7 @@ from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import mix
+from autoglm_desktop.ui.widgets.copying import copy_key, open_copy_menu
 from autoglm_desktop.ui.widgets.parts import close_button, describe, label
 
 from .history_tables import SHARE_ROLE, By, HistoryModel, lines_of, totals
@@ -130,7 +130,9 @@ class HistoryTable(QTableView):
         self.verticalHeader().hide()
         self.horizontalHeader().setHighlightSections(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(lambda at: self._menu().popup(self.viewport().mapToGlobal(at)))
+        self.customContextMenuRequested.connect(
+            lambda at: open_copy_menu(self, self.copy, self.viewport().mapToGlobal(at))
+        )
 
     def fit(self) -> None:
         """Columns as wide as what is in them; the one with the names takes the rest."""
@@ -148,16 +150,8 @@ class HistoryTable(QTableView):
         QGuiApplication.clipboard().setText(self.lines.text(list(rows)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.matches(QKeySequence.StandardKey.Copy):
-            self.copy()
-            return
-        super().keyPressEvent(event)
-
-    def _menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(tr("Copy"), QKeySequence(QKeySequence.StandardKey.Copy), self.copy)
-        return menu
+        if not copy_key(event, self, self.copy):
+            super().keyPressEvent(event)
 
 
 class _Bars(QStyledItemDelegate):

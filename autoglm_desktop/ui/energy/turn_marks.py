@@ -8,11 +8,10 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QGuiApplication,
     QKeyEvent,
-    QKeySequence,
     QPainter,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.energy import TurnEnergy
@@ -21,6 +20,7 @@ from autoglm_desktop.core.provenance import Provenance, Quantity
 from autoglm_desktop.energy.throttle import ThermalStatus
 from autoglm_desktop.ui.figures import count, seconds
 from autoglm_desktop.ui.transcript.look import Look
+from autoglm_desktop.ui.widgets.copying import copy_key, open_copy_menu
 
 from . import words
 from .badge import badge_face, badge_size, paint_badge
@@ -62,15 +62,11 @@ class EnergyMark(QWidget):
         return QSize(self._face.width(self._text) + badge + 2 * _PAD_PX, self._face.height + 2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.matches(QKeySequence.StandardKey.Copy):
-            self._copy()
-        elif event.key() == Qt.Key.Key_Menu:
-            self._menu(self.mapToGlobal(self.rect().center()))
-        else:
+        if not copy_key(event, self, self.copy):
             super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self._menu(event.globalPos())
+        open_copy_menu(self, self.copy, event.globalPos())
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -90,14 +86,9 @@ class EnergyMark(QWidget):
             paint_badge(painter, box, self._badge, self._badge_face, theme, on=theme.surface)
         painter.end()
 
-    def _copy(self) -> None:
+    def copy(self) -> None:
+        """Put the text on the clipboard."""
         QGuiApplication.clipboard().setText(self.text)
-
-    def _menu(self, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(tr("Copy"), QKeySequence(QKeySequence.StandardKey.Copy), self._copy)
-        menu.popup(at)
 
 
 def energy_marks(look: Look, node: Node, parent: QWidget) -> list[QWidget]:
