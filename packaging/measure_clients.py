@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psutil
-from measure_window import virtual_display  # type: ignore[import-not-found]  # beside this script
 
 from autoglm_desktop.assets import default_data_dir
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID
@@ -47,7 +46,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.child:
         return in_window(arguments.child)
-    with virtual_display() as display, tempfile.TemporaryDirectory() as folder:
+    from tests.helpers.display import x_server
+
+    with x_server() as display, tempfile.TemporaryDirectory() as folder:
         result = run(display, Path(folder), arguments.model, arguments.clients)
     print(json.dumps(result, indent=2) if arguments.json else "\n".join(f"{k:18}{v}" for k, v in result.items()))
     return 0

@@ -17,8 +17,6 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +51,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.child:
         return in_window(arguments.child)
-    with virtual_display() as display:
+    from tests.helpers.display import x_server
+
+    with x_server() as display:
         one_run(display, arguments.model)
         runs = [one_run(display, arguments.model) for _ in range(arguments.runs)]
     result = summary(runs)
@@ -132,24 +132,6 @@ def in_window(data_dir: Path) -> int:
     status = app.run_window(["--data-dir", str(data_dir)], on_shown=attach)
     (data_dir / "measured.json").write_text(json.dumps(kept[0].measured), encoding="utf-8")
     return status
-
-
-@contextmanager
-def virtual_display() -> Iterator[str]:
-    """An X server of our own, as `:N`."""
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1440x900x24", "-nolisten", "tcp"],
-        pass_fds=(writing,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as pipe:
-            yield f":{pipe.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 if __name__ == "__main__":

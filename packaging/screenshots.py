@@ -13,8 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from autoglm_desktop.ui.shell import Shell
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the helpers of the tests
 
 MAX_BYTES = 300_000
 WIDTH_PX, HEIGHT_PX = 1440, 900
@@ -49,7 +50,9 @@ def main() -> int:
         told = json.loads(arguments.child)
         return in_kiosk(folder, told) if told["theme"] == "kiosk" else in_window(folder, told)
     folder.mkdir(parents=True, exist_ok=True)
-    with virtual_display() as display:
+    from tests.helpers.display import x_server
+
+    with x_server() as display:
         for language, theme in SHOTS:
             shoot(display, folder, arguments.model, language, theme)
         for language in ("zh_CN", "en"):
@@ -294,24 +297,6 @@ def shrink(path: Path) -> None:
         if path.stat().st_size <= MAX_BYTES:
             return
     raise SystemExit(f"{path} is larger than {MAX_BYTES} bytes")
-
-
-@contextmanager
-def virtual_display() -> Iterator[str]:
-    """An X server of our own, as `:N`."""
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{WIDTH_PX}x{HEIGHT_PX}x24", "-nolisten", "tcp"],
-        pass_fds=(writing,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as pipe:
-            yield f":{pipe.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> bool:
 
 
 @contextmanager
-def virtual_display() -> Iterator[str]:
-    """Start Xvfb and openbox; yields the display's name. Both end with the block."""
+def x_server() -> Iterator[str]:
+    """Start Xvfb with a screen of 1440 × 900; yields the display's name. It ends with the block."""
     reading, writing = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1440x900x24", "-nolisten", "tcp"],
@@ -36,15 +36,24 @@ def virtual_display() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     os.close(writing)
-    with os.fdopen(reading) as pipe:
-        display = f":{pipe.readline().strip()}"
-    manager = subprocess.Popen(["openbox"], env=os.environ | {"DISPLAY": display}, stderr=subprocess.DEVNULL)
     try:
-        yield display
+        with os.fdopen(reading) as pipe:
+            yield f":{pipe.readline().strip()}"
     finally:
-        for process in (manager, server):
-            process.terminate()
-            process.wait(10)
+        server.terminate()
+        server.wait(10)
+
+
+@contextmanager
+def virtual_display() -> Iterator[str]:
+    """An X server with openbox in it; yields the display's name. Both end with the block."""
+    with x_server() as display:
+        manager = subprocess.Popen(["openbox"], env=os.environ | {"DISPLAY": display}, stderr=subprocess.DEVNULL)
+        try:
+            yield display
+        finally:
+            manager.terminate()
+            manager.wait(10)
 
 
 class Application:
