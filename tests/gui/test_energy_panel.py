@@ -8,8 +8,7 @@ from math import inf, nan
 
 import numpy  # noqa: F401 - whole before the panel's thread imports it: pytest.approx looks for it
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QScrollArea
 from pytestqt.qtbot import QtBot
@@ -26,6 +25,7 @@ from autoglm_desktop.energy.workload import Work
 from autoglm_desktop.ui.energy.figure import Figure
 from autoglm_desktop.ui.energy.panel import EnergyPanel
 from tests.helpers.energy_panels import choose, drag, shown_panel
+from tests.helpers.wheels import turn_wheel
 from tests.helpers.windows import ENGLISH
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -96,13 +96,8 @@ def test_the_wheel_is_left_to_the_panel(qapp: QApplication) -> None:
     """A slider that passes under the mouse while someone scrolls is not turned."""
     with shown_panel(qapp) as shown:
         for slider in (shown.panel.cards.battery.slider, shown.panel.cards.heat.hold, shown.panel.cards.heat.ambient):
-            before, middle = slider.value(), QPointF(slider.rect().center())
-            wheel = QWheelEvent(
-                middle, slider.mapToGlobal(middle), QPoint(0, 0), QPoint(0, -120), Qt.MouseButton.NoButton,
-                Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
-            )  # fmt: skip
-            QApplication.sendEvent(slider, wheel)
-            assert not wheel.isAccepted()
+            before = slider.value()
+            assert not turn_wheel(slider)
             assert slider.value() == before
 
 

@@ -21,6 +21,7 @@ from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.scenarios.editor import ScenarioEditor
 from autoglm_desktop.ui.scenarios.page import ScenarioPage
 from autoglm_desktop.ui.scenarios.player import Player
+from tests.helpers.wheels import turned_by_the_wheel
 from tests.helpers.windows import Clock, Opened, open_window
 
 SHORT = """
@@ -231,6 +232,10 @@ def editor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> ScenarioEditor:
     own(tmp_path)
     folder = tmp_path / "scenarios"
     return editor_of(qapp, qtbot, "short", folder)
+
+
+def test_the_wheel_scrolls_the_editor_and_changes_nothing(editor: ScenarioEditor) -> None:
+    assert turned_by_the_wheel(editor) == []
 
 
 def test_an_edited_scenario_is_saved_under_its_own_name(qtbot: QtBot, editor: ScenarioEditor, tmp_path: Path) -> None:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox, QPlainTextEdit, QPushButton, QSpinBox
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.assistant.energy_state import CHOICES, STATE
@@ -14,6 +23,8 @@ from autoglm_desktop.core import i18n
 from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings, load_settings
 from autoglm_desktop.ui.paths import DataPaths
 from autoglm_desktop.ui.windows.settings_dialog import SettingsDialog
+from tests.helpers.talking import spoken, talking
+from tests.helpers.wheels import turn_wheel, turned_by_the_wheel
 from tests.helpers.windows import Opened, open_window
 
 _PAGES = ("voice_", "speech_", "speak_", "hands_free", "cloud_", "service_")
@@ -42,6 +53,34 @@ def test_every_setting_has_its_field(qtbot: QtBot, qapp: QApplication, tmp_path:
         elsewhere |= {name for name in Settings.model_fields if name.startswith(_PAGES)}
         for name in Settings.model_fields.keys() - elsewhere:
             assert dialog.field(name).accessibleName(), name
+
+
+def test_the_wheel_scrolls_every_page_and_changes_nothing(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with talking(qapp, tmp_path, spoken()) as (opened, *_):
+        dialog, before = opened_dialog(opened), opened.assistant.settings
+        changes: list[Settings] = []
+        dialog.changed.connect(changes.append)
+        for number in range(dialog.tabs.count()):
+            dialog.tabs.setCurrentIndex(number)
+            page = dialog.tabs.widget(number)
+            assert isinstance(page, QWidget)
+            if dialog.tabs.tabText(number) != "Data":
+                assert turned_by_the_wheel(page) == []
+        dialog.close()
+        assert (changes, opened.assistant.settings) == ([], before)
+
+
+def test_a_box_with_the_focus_turns_with_the_wheel(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        dialog = opened_dialog(opened)
+        dialog.tabs.setCurrentIndex(1)
+        top_k = dialog.field("top_k")
+        assert isinstance(top_k, QSpinBox)
+        top_k.setFocus()
+        qtbot.waitUntil(top_k.hasFocus)
+        top_k.setValue(40)
+        assert turn_wheel(top_k)
+        assert top_k.value() == 39
 
 
 def test_language_and_theme_switch_live_with_the_dialog_open(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

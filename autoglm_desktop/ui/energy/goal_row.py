@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import isfinite
 
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTime, Signal
-from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QSpinBox, QTimeEdit, QWidget
+from PySide6.QtCore import QSignalBlocker, QTime, Signal
+from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QSpinBox, QTimeEdit
 
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.energy.policies import Goal
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.widgets.parts import Panel, describe, label
+from autoglm_desktop.ui.widgets.wheel import scrolls_past
 
 from . import words
 
@@ -40,8 +41,7 @@ class GoalRow(Panel):
             box.setKeyboardTracking(False)
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             box.setFixedWidth(62)
-            box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            box.installEventFilter(self)
+        scrolls_past(self.time, self.reserve)
         for part in (self._until, self.time, self._keep, self.reserve):
             row.addWidget(part)
         row.addWidget(self.left, 1)
@@ -72,13 +72,6 @@ class GoalRow(Panel):
         if at.minute >= 30:
             rounded += timedelta(hours=1)
         return Goal(rounded.timestamp(), 0.10)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The wheel scrolls the panel; only a box that has the focus turns with it."""
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
 
     def retranslate(self) -> None:
         self._until.setText(tr("until"))

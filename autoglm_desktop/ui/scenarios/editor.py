@@ -29,6 +29,7 @@ from autoglm_desktop.energy.scenario import Scenario
 from autoglm_desktop.energy.scenario_files import read_scenario, scenario_ids
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.widgets.parts import Scroll, describe, label
+from autoglm_desktop.ui.widgets.wheel import scrolls_past
 
 from .editor_rows import (
     PHASES,
@@ -203,6 +204,7 @@ def _row_buttons(table: QTableWidget) -> QHBoxLayout:
 
 def _spin(low: float, high: float, value: float) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
+    scrolls_past(box)
     box.setRange(low, high)
     box.setDecimals(1)
     box.setValue(value)

@@ -31,6 +31,7 @@ from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme
 from autoglm_desktop.ui.widgets.parts import Scroll, close_button, describe, label
 from autoglm_desktop.ui.widgets.top_bar import ModelEntry
+from autoglm_desktop.ui.widgets.wheel import scrolls_past
 
 from .settings_pages.page import SettingsPage
 
@@ -225,6 +226,7 @@ class SettingsDialog(QDialog):
 
     def _choice(self, options: Sequence[tuple[object, Text]]) -> QComboBox:
         box = QComboBox()
+        scrolls_past(box)
         for number, (value, text) in enumerate(options):
             box.addItem("", value)
             self._words.append((lambda words, number=number: box.setItemText(number, words), text))  # type: ignore[misc]
@@ -237,12 +239,14 @@ class SettingsDialog(QDialog):
 
     def _number(self, least: int, most: int) -> QSpinBox:
         box = QSpinBox()
+        scrolls_past(box)
         box.setRange(least, most)
         box.setGroupSeparatorShown(True)
         return box
 
     def _decimal(self, least: float, most: float, step: float) -> QDoubleSpinBox:
         box = QDoubleSpinBox()
+        scrolls_past(box)
         box.setRange(least, most)
         box.setSingleStep(step)
         return box

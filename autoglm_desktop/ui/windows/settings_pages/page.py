@@ -24,6 +24,7 @@ from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.jobs import Cancelled, Job
 from autoglm_desktop.ui.widgets.parts import Panel, Scroll, describe, label
+from autoglm_desktop.ui.widgets.wheel import scrolls_past
 
 
 class SettingsPage(Panel):
@@ -151,6 +152,7 @@ class SettingsPage(Panel):
     def choice(self, options: Sequence[tuple[object, Text]], name: str) -> QComboBox:
         """A list for a setting."""
         made = QComboBox()
+        scrolls_past(made)
         for number, (value, text) in enumerate(options):
             made.addItem("", value)
             self._words.append((lambda words, number=number: made.setItemText(number, words), text))  # type: ignore[misc]

@@ -11,6 +11,7 @@ from autoglm_desktop.core.service import ServiceState, ServiceStatus
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.widgets.parts import label
+from autoglm_desktop.ui.widgets.wheel import scrolls_past
 
 from .key_row import KeyRow
 from .page import SettingsPage, tell
@@ -32,6 +33,7 @@ class ServicePage(SettingsPage):
         self.host = self.choice(places, "service_host")
         self.row(msg("Reachable from"), self.host)
         self.port = QSpinBox()
+        scrolls_past(self.port)
         self.port.setRange(1, 65_535)
         self.port.valueChanged.connect(lambda value: self.say("service_port", value))
         self.row(msg("Port"), self.port)

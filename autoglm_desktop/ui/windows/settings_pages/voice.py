@@ -13,6 +13,7 @@ from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.ui.appearance import Appearance
+from autoglm_desktop.ui.widgets.wheel import scrolls_past
 
 from .page import SettingsPage, tell
 
@@ -63,6 +64,7 @@ class VoicePage(SettingsPage):
         self.voice = self.choice((), "speech_voice")
         self.row(msg("Voice"), self.voice)
         self.rate = QSlider(Qt.Orientation.Horizontal)
+        scrolls_past(self.rate)
         self.rate.setRange(_SLOWEST, _FASTEST)
         self.rate.valueChanged.connect(lambda value: self.say("speech_rate", value / _FASTEST))
         self.listen = self.button(msg("Try it"), self._try)
