@@ -15,6 +15,7 @@ import typer
 
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.events import AssistantEvent, EngineChanged
+from autoglm_desktop.cloud.keys import SERVICE_VARIABLE
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineState, EngineStatus
 from autoglm_desktop.core.i18n import msg
@@ -24,7 +25,6 @@ from autoglm_desktop.server.host import ServiceHost, ServiceState, ServiceStatus
 from .context import begin
 from .options import DataDirOption, LanguageOption, LogLevelOption, ModelOption
 
-KEY_VARIABLE = "AUTOGLM_API_KEY"
 PRODUCT = "AutoGLM-Phone-9B"
 _SILENT_FOR_S = 600.0
 """An engine that tells nothing for so long while it loads hangs; packing a tier for the first time tells much."""
@@ -42,7 +42,7 @@ def serve(
     model: ModelOption = None,
     api_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", envvar=KEY_VARIABLE, help="What clients must send; better in the variable."),
+        typer.Option(metavar="KEY", envvar=SERVICE_VARIABLE, help="What clients must send; better in the variable."),
     ] = None,
     load: Annotated[
         list[Modality] | None, typer.Option(help="Load it at the start, not on first use; may be given again.")

@@ -17,19 +17,24 @@ from autoglm_desktop.core.i18n import msg
 log = logging.getLogger(__name__)
 
 SERVICE = "autoglm-desktop"
-ENVIRONMENT = "AUTOGLM_CLOUD_KEY"
-"""Where a machine without a keyring (a server) may hold the key of its one endpoint."""
 HTTP_SERVICE = "http-service"
 """The account of the key that clients of this application's own service bring."""
+CLOUD_VARIABLE, SERVICE_VARIABLE = "AUTOGLM_CLOUD_KEY", "AUTOGLM_API_KEY"
+"""Where a machine without a keyring may hold the key of its one endpoint, and that of its own service."""
 MAX_CHARACTERS = 4096
 
 
-def get_key(url: str) -> str | None:
-    """The key of the endpoint: the keyring's, else the environment's, else None.
+def get_key(account: str) -> str | None:
+    """The key of an endpoint (its address) or of the service: the keyring's, else the environment's, else None.
 
     Raises AppError NO_KEYRING when there is a keyring that does not open.
     """
-    return read_key(url) or os.environ.get(ENVIRONMENT) or None
+    return read_key(account) or os.environ.get(variable_of(account)) or None
+
+
+def variable_of(account: str) -> str:
+    """The environment variable that stands in for the keyring."""
+    return SERVICE_VARIABLE if account == HTTP_SERVICE else CLOUD_VARIABLE
 
 
 def read_key(account: str) -> str | None:
@@ -37,7 +42,7 @@ def read_key(account: str) -> str | None:
     import keyring
     from keyring.errors import NoKeyringError
 
-    with _told():
+    with _told(account):
         try:
             return keyring.get_password(SERVICE, account) or None
         except NoKeyringError:
@@ -45,7 +50,7 @@ def read_key(account: str) -> str | None:
 
 
 def set_key(account: str, key: str) -> None:
-    """Keep the key of an endpoint (its address) or of the service; an empty one is forgotten.
+    """Keep the key of an account; an empty one is forgotten.
 
     Raises AppError BAD_INPUT, NO_KEYRING.
     """
@@ -56,19 +61,19 @@ def set_key(account: str, key: str) -> None:
     require_sendable(key)
     import keyring
 
-    with _told():
+    with _told(account):
         keyring.set_password(SERVICE, account, key)
 
 
 def forget_key(account: str) -> None:
-    """Remove a key; without one nothing happens. Raises AppError NO_KEYRING."""
+    """Remove a key; without one, or without a keyring, nothing happens. Raises AppError NO_KEYRING."""
     import keyring
-    from keyring.errors import PasswordDeleteError
+    from keyring.errors import NoKeyringError, PasswordDeleteError
 
-    with _told():
+    with _told(account):
         try:
             keyring.delete_password(SERVICE, account)
-        except PasswordDeleteError:
+        except (PasswordDeleteError, NoKeyringError):
             log.info("there was no key to forget")
 
 
@@ -83,7 +88,7 @@ def require_sendable(key: str) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(account: str) -> Iterator[None]:
     """What a keyring may say, as something a person can act on. The message of the backend never holds a key."""
     from keyring.errors import KeyringError, NoKeyringError
 
@@ -96,7 +101,7 @@ def _told() -> Iterator[None]:
             msg(
                 "Install one (on Linux GNOME Keyring or KWallet), or start with the key in the environment variable "
                 "{name}.",
-                name=ENVIRONMENT,
+                name=variable_of(account),
             ),
         ) from error
     except KeyringError as error:

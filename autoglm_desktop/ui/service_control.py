@@ -82,6 +82,6 @@ def _switch(switch: ServiceSwitch, settings: Settings) -> None:
         switch.stop()
     if not settings.service_enabled:
         return
-    from autoglm_desktop.cloud.keys import HTTP_SERVICE, read_key
+    from autoglm_desktop.cloud.keys import HTTP_SERVICE, get_key
 
-    switch.start(settings, api_key=read_key(HTTP_SERVICE))
+    switch.start(settings, api_key=get_key(HTTP_SERVICE))

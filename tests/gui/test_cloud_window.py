@@ -237,6 +237,9 @@ def test_without_a_keyring_the_page_says_so(
         QTest.mouseClick(page.key.save, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: "no keyring" in page.key.state.text())
         assert KEY not in page.key.state.text()
+        assert page.key.edit.text() == KEY, "what was typed is not lost"
+        QTest.mouseClick(page.key.forget, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: page.key.state.text() == "No key is kept.")
 
 
 def test_closing_the_settings_ends_a_test_that_hangs(

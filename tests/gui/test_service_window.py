@@ -19,7 +19,7 @@ from autoglm_desktop.cloud import keys
 from autoglm_desktop.core.service import ServiceState, ServiceSwitch
 from autoglm_desktop.server.host import ServiceHost
 from autoglm_desktop.ui.windows.settings_pages.service import ServicePage
-from tests.helpers.keyrings import MemoryKeyring, keyring_of
+from tests.helpers.keyrings import MemoryKeyring, keyring_of, no_keyring
 from tests.helpers.windows import ENGLISH, Opened, open_window
 
 UP_MS = 20_000
@@ -123,6 +123,19 @@ def test_beyond_this_machine_a_key_is_required_and_another_key_counts_at_once(
         url = f"http://127.0.0.1:{port}/v1/models"
         assert httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code == 200
         assert page.problem.isHidden()
+
+
+def test_without_a_keyring_the_environment_holds_the_key(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(keys.SERVICE_VARIABLE, "sk-env")
+    settings = ENGLISH.model_copy(update={"service_port": port, "service_enabled": True})
+    with keyring_of(no_keyring()), open_window(qapp, tmp_path, settings=settings, service=host) as opened:
+        page = page_of(qtbot, opened)
+        qtbot.waitUntil(lambda: page.url is not None, timeout=UP_MS)
+        assert _status(f"http://127.0.0.1:{port}/v1/models") == 401
+        qtbot.waitUntil(lambda: keys.SERVICE_VARIABLE in page.key.state.text())
+        assert "sk-env" not in page.key.state.text()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104

@@ -23,7 +23,7 @@ from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.cloud import CloudDesk
 from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, NodeDelta, NodeFinished
-from autoglm_desktop.cloud.keys import ENVIRONMENT
+from autoglm_desktop.cloud.keys import CLOUD_VARIABLE
 from autoglm_desktop.core.conversation import Node, NodeState
 from autoglm_desktop.core.routing import Where
 from autoglm_desktop.core.settings import Settings, save_settings
@@ -123,7 +123,7 @@ def test_the_command_line_asks_the_other_process_after_consent_alone(data_dirs: 
         answers = {}
         for consent in (False, True):
             save_settings(here / "settings.json", cloud_settings(url, consent=consent))
-            done = run(here, "chat", "--json", "Name a colour.", env={ENVIRONMENT: KEY})
+            done = run(here, "chat", "--json", "Name a colour.", env={CLOUD_VARIABLE: KEY})
             assert done.status == 0, done.err
             answers[consent] = done.json
         assert answers[False]["answered_by"]["where"] == "local"
@@ -134,7 +134,7 @@ def test_the_command_line_asks_the_other_process_after_consent_alone(data_dirs: 
         assert answers[True]["text"]
         assert answers[True]["prompt_tokens"] > 0
         assert answers[True]["rss_mb"] == 0, "nothing was loaded here for it"
-        wrong = run(here, "chat", "--json", "Name a colour.", env={ENVIRONMENT: "sk-wrong"})
+        wrong = run(here, "chat", "--json", "Name a colour.", env={CLOUD_VARIABLE: "sk-wrong"})
         assert wrong.json["answered_by"]["where"] == "local"
         assert "does not accept the API key" in wrong.json["answered_by"]["reason"]
         assert wrong.json["text"]
@@ -148,14 +148,14 @@ def test_what_does_not_fit_here_goes_to_the_other_process_and_nothing_else(
     """From the command line, and by a client of the service of this machine."""
     with serving(data_dirs[1]) as (_, url):
         save_settings(narrow / "settings.json", cloud_settings(url, "when_needed"))
-        short = run(narrow, "chat", "--json", "Name a colour.", env={ENVIRONMENT: KEY})
-        long = run(narrow, "chat", "--json", "-", stdin=LONG.encode(), env={ENVIRONMENT: KEY})
+        short = run(narrow, "chat", "--json", "Name a colour.", env={CLOUD_VARIABLE: KEY})
+        long = run(narrow, "chat", "--json", "-", stdin=LONG.encode(), env={CLOUD_VARIABLE: KEY})
         assert (short.status, long.status) == (0, 0), short.err + long.err
         assert short.json["answered_by"]["where"] == "local"
         assert long.json["answered_by"]["where"] == "cloud"
         assert f"the model here holds {NARROW_TOKENS}" in long.json["answered_by"]["reason"]
         assert long.json["prompt_tokens"] > NARROW_TOKENS
-        with serving(narrow, {ENVIRONMENT: KEY}) as (_, near):
+        with serving(narrow, {CLOUD_VARIABLE: KEY}) as (_, near):
             where = {text: _asked_over_http(near, text)["answered_by"]["where"] for text in ("Name a colour.", LONG)}
     assert where == {"Name a colour.": "local", LONG: "cloud"}
 
@@ -177,7 +177,7 @@ def test_a_slow_network_costs_time_and_nothing_of_the_answer(data_dirs: tuple[Pa
         answers = []
         for address in (url, url, slow_url):  # the first finds no cache, which may tip the balance between two words
             save_settings(here / "settings.json", cloud_settings(address))
-            done = run(here, "chat", "--json", "Name a colour.", env={ENVIRONMENT: KEY})
+            done = run(here, "chat", "--json", "Name a colour.", env={CLOUD_VARIABLE: KEY})
             assert done.status == 0, done.err
             assert done.json["answered_by"]["where"] == "cloud"
             answers.append(done.json["text"])
@@ -189,13 +189,13 @@ def test_killing_the_other_process_in_mid_stream_ends_with_an_answer_of_this_mac
     data_dirs: tuple[Path, Path], tmp_path: Path
 ) -> None:
     here, far = data_dirs
-    os.environ[ENVIRONMENT] = KEY
+    os.environ[CLOUD_VARIABLE] = KEY
     try:
         with keyring_of(no_keyring()), serving(far) as (process, url):
             settings = cloud_settings(url).model_copy(update={"max_tokens": 400})
             node = _ask(here, tmp_path, settings, on_text=lambda: process.send_signal(signal.SIGKILL))
     finally:
-        del os.environ[ENVIRONMENT]
+        del os.environ[CLOUD_VARIABLE]
     assert node.state is NodeState.COMPLETE
     assert node.usage is not None
     assert node.usage.answered_by is not None

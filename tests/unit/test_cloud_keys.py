@@ -35,12 +35,27 @@ def test_without_a_keyring_it_says_so_and_the_environment_can_hold_the_key(monke
         assert caught.value.report.code is ErrorCode.NO_KEYRING
         assert "no keyring" in str(caught.value.report.cause)
         assert "sk-1" not in repr(caught.value.report)
-        monkeypatch.setenv(keys.ENVIRONMENT, "sk-env")
+        assert keys.CLOUD_VARIABLE in caught.value.report.line()
+        keys.forget_key(URL)
+        monkeypatch.setenv(keys.CLOUD_VARIABLE, "sk-env")
         assert keys.get_key(URL) == "sk-env"
 
 
+def test_the_service_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(keys.CLOUD_VARIABLE, "sk-cloud")
+    with keyring_of(no_keyring()):
+        assert keys.get_key(keys.HTTP_SERVICE) is None
+        with pytest.raises(AppError) as caught:
+            keys.set_key(keys.HTTP_SERVICE, "sk-1")
+        assert keys.SERVICE_VARIABLE in caught.value.report.line()
+        assert keys.CLOUD_VARIABLE not in caught.value.report.line()
+        monkeypatch.setenv(keys.SERVICE_VARIABLE, "sk-service")
+        assert keys.get_key(keys.HTTP_SERVICE) == "sk-service"
+        assert keys.get_key(URL) == "sk-cloud"
+
+
 def test_the_keyrings_key_goes_before_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(keys.ENVIRONMENT, "sk-env")
+    monkeypatch.setenv(keys.CLOUD_VARIABLE, "sk-env")
     with keyring_of(MemoryKeyring()):
         keys.set_key(URL, "sk-ring")
         assert keys.get_key(URL) == "sk-ring"

@@ -33,9 +33,7 @@ class KeyRow:
         if account is None:
             self._tell(None)
             return
-        from autoglm_desktop.cloud.keys import read_key
-
-        self._page.run("keyring", lambda _: read_key(account) is not None, self._looked, self._failed)
+        self._page.run("keyring", lambda _: _where(account), self._tell, self._failed)
 
     def update(self) -> None:
         """Allow what can be done now."""
@@ -53,9 +51,7 @@ class KeyRow:
             return
         from autoglm_desktop.cloud.keys import set_key
 
-        self._page.run("keyring", lambda _: set_key(account, key), self._saved, self._failed)
-        self.edit.clear()
-        self.update()
+        self._page.run("keyring", lambda _: set_key(account, key), lambda _: self._saved(key), self._failed)
 
     def _forget(self) -> None:
         account = self._account()
@@ -63,17 +59,16 @@ class KeyRow:
             return
         from autoglm_desktop.cloud.keys import forget_key
 
-        self._page.run("keyring", lambda _: forget_key(account), self._forgotten, self._failed)
+        self._page.run("keyring", lambda _: forget_key(account), lambda _: self._is_other(), self._failed)
 
-    def _looked(self, there: object) -> None:
-        self._tell(msg("A key is kept in the system's keyring.") if there else msg("No key is kept."))
+    def _saved(self, key: str) -> None:
+        if self.edit.text() == key:
+            self.edit.clear()
+            self.update()
+        self._is_other()
 
-    def _saved(self, _: object) -> None:
-        self._looked(True)
-        self._changed()
-
-    def _forgotten(self, _: object) -> None:
-        self._looked(False)
+    def _is_other(self) -> None:
+        self.look()
         self._changed()
 
     def _failed(self, report: ErrorReport) -> None:
@@ -83,3 +78,14 @@ class KeyRow:
     def _tell(self, words: Text | None) -> None:
         self._words = words
         tell(self.state, str(words) if words is not None else "")
+
+
+def _where(account: str) -> Text:
+    """Whether there is a key, and where. Raises AppError NO_KEYRING."""
+    from autoglm_desktop.cloud.keys import get_key, read_key, variable_of
+
+    if read_key(account) is not None:
+        return msg("A key is kept in the system's keyring.")
+    if get_key(account) is not None:
+        return msg("The key in the environment variable {name} is used.", name=variable_of(account))
+    return msg("No key is kept.")
