@@ -31,7 +31,7 @@ from .saving import write_whole
 from .transcript.error_box import OTHER_MODEL_HELPS
 from .voice.desk import VoiceDesk
 from .widgets.banner import Action, Notice
-from .widgets.top_bar import ModelEntry
+from .widgets.model_chip import ModelEntry
 
 if TYPE_CHECKING:
     from autoglm_desktop.assistant.claims_machine import Machine

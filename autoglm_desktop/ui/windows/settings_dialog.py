@@ -29,8 +29,8 @@ from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import Theme
+from autoglm_desktop.ui.widgets.model_chip import ModelEntry
 from autoglm_desktop.ui.widgets.parts import Scroll, close_button, describe, label
-from autoglm_desktop.ui.widgets.top_bar import ModelEntry
 from autoglm_desktop.ui.widgets.wheel import scrolls_past
 
 from .settings_pages.page import SettingsPage
