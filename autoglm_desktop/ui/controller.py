@@ -174,6 +174,7 @@ class Controller(QObject):
         with self.telling():
             self.assistant.edit(node_id, text)
             self.window.transcript.end_edit(node_id)
+            self.window.composer.edit.setFocus()
 
     def regenerate(self, node_id: str, *, drop_oldest: bool = False) -> None:
         with self.telling():

@@ -110,6 +110,33 @@ def test_an_edited_prompt_that_is_refused_stays_in_its_editor(qtbot: QtBot, qapp
         qtbot.waitUntil(lambda: not transcript.findChildren(PromptEditor))
 
 
+def test_the_focus_stays_in_the_conversation_when_its_rows_change(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    """Qt hands the focus of a row that goes to whatever comes next in the window."""
+    with open_window(qapp, tmp_path, [Reply("one"), Reply("two"), Reply("three")]) as opened:
+        window = opened.shell.window
+        say(opened, "first")
+        wait_idle(qtbot, opened)
+        button(window.transcript, "Edit this prompt").click()
+        editor_in(window.transcript).setPlainText("rewritten")
+        QTest.keyClick(editor_in(window.transcript), Qt.Key.Key_Return)
+        wait_idle(qtbot, opened, 2)
+        assert QApplication.focusWidget() is window.composer.edit, "as after any question"
+        for name, shown in (("Answer again", "three"), ("Previous version", "two")):
+            row = window.transcript.row_widget(window.transcript.node_ids()[-1])
+            assert row is not None
+            pressed = button(row, name)
+            pressed.setFocus(Qt.FocusReason.TabFocusReason)
+            QTest.keyClick(pressed, Qt.Key.Key_Space)
+            wait_idle(qtbot, opened, 3)
+            node_ids = window.transcript.node_ids()
+            assert opened.assistant.node(node_ids[-1]).text == shown
+            focus = QApplication.focusWidget()
+            assert focus is not None
+            assert window.transcript.isAncestorOf(focus), focus.accessibleName()
+
+
 def test_switching_away_from_a_running_answer_and_back_loses_nothing(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path
 ) -> None:

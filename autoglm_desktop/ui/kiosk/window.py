@@ -445,6 +445,7 @@ class KioskWindow(QWidget):
     def _ask_edited(self, node_id: str, text: str) -> None:
         if self.ask(text):
             self.talk.view.end_edit(node_id)
+            self.ask_bar.edit.setFocus()
 
     def ask_again(self) -> None:
         """The last question once more."""

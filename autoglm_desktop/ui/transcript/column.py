@@ -11,7 +11,7 @@ from enum import Enum
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from autoglm_desktop.ui.style import COLUMN_PX
 
@@ -50,6 +50,8 @@ class Column(QScrollArea):
         self._live: dict[str, Piece] = {}
         self._keep, self._anchor = _Keep.END, (0, 0)
         self._placing = False
+        self._refocus: int | None = None
+        """Where the focus was in a row that is gone."""
         self._canvas = QWidget()
         self._canvas.setAutoFillBackground(False)
         self.setWidget(self._canvas)
@@ -134,10 +136,11 @@ class Column(QScrollArea):
         return max(160, min(COLUMN_PX, self.viewport().width() - 2 * SIDE_PX))
 
     def _set_entries(self, entries: Sequence[Entry]) -> None:
+        kept = {entry.key for entry in entries}
+        for key in [key for key in self._live if key not in kept]:
+            self._drop(key)
         self._entries = list(entries)
         self._reindex()
-        for key in [key for key in self._live if key not in self._index]:
-            self._drop(key)
         self._measure_all()
         self._refresh()
 
@@ -169,9 +172,13 @@ class Column(QScrollArea):
 
     def _drop(self, key: str) -> None:
         piece = self._live.pop(key, None)
-        if piece is not None:
-            piece.hide()
-            piece.deleteLater()
+        if piece is None:
+            return
+        if self._has_focus(piece):  # Qt would hand it to the next control of the window, whatever that is
+            self._refocus = self._index[key]
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+        piece.hide()
+        piece.deleteLater()
 
     def _make(self, index: int) -> None:
         entry = self._entries[index]
@@ -206,6 +213,7 @@ class Column(QScrollArea):
         if len(self._live) > MAX_LIVE:
             self._prune(value)
         self._place(value)
+        self._give_focus_back()
         self.show_empty(not self._entries)
         self._ahead_timer.start(0)
 
@@ -274,10 +282,20 @@ class Column(QScrollArea):
                 last = widget
 
     def _needed(self, key: str) -> bool:
-        focus, piece = QApplication.focusWidget(), self._live[key]
-        if focus is not None and (piece is focus or piece.isAncestorOf(focus)):
-            return True
-        return self.is_held(self._entries[self._index[key]])
+        return self._has_focus(self._live[key]) or self.is_held(self._entries[self._index[key]])
+
+    def _has_focus(self, piece: Piece) -> bool:
+        focus: QWidget | None = self.window().focusWidget()  # also while another window is the active one
+        return focus is not None and (piece is focus or piece.isAncestorOf(focus))
+
+    def _give_focus_back(self) -> None:
+        """To the row that stands where the one with the focus was."""
+        at, self._refocus = self._refocus, None
+        if at is None or not self._entries or self.window().focusWidget() is not self:
+            return
+        piece = self._live.get(self._entries[min(at, len(self._entries) - 1)].key)
+        if piece is not None and piece.focusables():
+            piece.take_focus()
 
     def row_widget(self, node_id: str) -> Piece | None:
         """The widget of a message, when it exists (it is near the visible part)."""

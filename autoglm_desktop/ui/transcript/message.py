@@ -97,6 +97,9 @@ class PromptRow(MessageRow):
         self._footer.reveal(self._always)
         self.put(self._footer, gap=2)
 
+    def take_focus(self) -> None:
+        (self.editor.edit if self.editor else self).setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _show_images(self, row: Row) -> None:
         """Images stand above the words; what was read in them right below them."""
         if not row.images:

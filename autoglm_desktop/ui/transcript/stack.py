@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 
@@ -25,6 +25,10 @@ class Piece(QWidget):
     def focusables(self) -> list[QWidget]:
         """What Tab visits inside, in order."""
         return []
+
+    def take_focus(self) -> None:
+        """Get the focus, where a person goes on."""
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 @dataclass(slots=True)

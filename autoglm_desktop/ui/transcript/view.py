@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -360,7 +360,7 @@ class TranscriptView(Column):
         self._replace(node_id, fresh)
         piece = self._live.get(node_id)
         if isinstance(piece, PromptRow):
-            (piece.editor.edit if piece.editor else piece).setFocus(Qt.FocusReason.OtherFocusReason)
+            piece.take_focus()
 
     def show_empty(self, empty: bool) -> None:
         if not empty:
