@@ -173,8 +173,7 @@ class Desk:
             self._preloading = False
 
     def turn_began(self, meter: TurnMeter) -> None:
-        """A turn that finds the model being loaded tells of the loading itself, in its usage."""
-        self._preloading = False
+        """From now on what is loaded is loaded for a turn, whose usage tells of it."""
         self.running[id(meter)] = meter
 
     def tier_set(self, tier: Tier) -> None:
@@ -227,7 +226,7 @@ class Desk:
 
     def _count(self, usage: Usage | None) -> None:
         if usage is not None:
-            self.kv_prompt_tokens += usage.prompt_tokens
+            self.kv_prompt_tokens += usage.cached_tokens + usage.fresh_tokens
             self.kv_saved_tokens += usage.cached_tokens
 
     def _profile_of(self, phone_id: str) -> Profile:

@@ -60,8 +60,9 @@ class Usage:
     """What an answer took. All times are measured on the engine's monotonic clock, in seconds.
 
     `prompt_tokens` counts the whole prompt, of which `cached_tokens` came from a session's KV cache.
-    `completion_tokens` includes `reasoning_tokens`. `ttft_s` runs from the arrival of the request in the engine (after
-    any loading) to the first token. `tier` is the one the last token was computed in.
+    `completion_tokens` includes `reasoning_tokens`. `load_s` is what reading the model's weights for this turn took, 0
+    for a model that was loaded; what a change of tier took is told by `TierSwitched`. `ttft_s` runs from the start of
+    the turn in the engine, after any loading, to the first token. `tier` is the one the last token was computed in.
     """
 
     prompt_tokens: int
@@ -79,12 +80,19 @@ class Usage:
     memory: Memory
     answered_by: AnsweredBy | None = None
     """Set where the cloud answered or should have; then the other figures are the endpoint's, as far as it tells."""
+    prefilled_tokens: int | None = None
+    """How much of the prompt was computed; None: all that was not cached. Less for a turn that ended before."""
+
+    @property
+    def fresh_tokens(self) -> int:
+        """Tokens of the prompt that were computed for this turn."""
+        left = max(0, self.prompt_tokens - self.cached_tokens)
+        return left if self.prefilled_tokens is None else self.prefilled_tokens
 
     @property
     def prefill_tok_s(self) -> float:
         """Tokens prefilled (not those reused) per second; 0 when nothing was prefilled."""
-        fresh = self.prompt_tokens - self.cached_tokens
-        return fresh / self.prefill_s if self.prefill_s > 0 else 0.0
+        return self.fresh_tokens / self.prefill_s if self.prefill_s > 0 else 0.0
 
     @property
     def decode_tok_s(self) -> float:

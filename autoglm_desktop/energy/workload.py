@@ -76,7 +76,7 @@ class WorkTracker:
         return Work(
             usage.tier,
             decoded_tok=max(0, usage.completion_tokens - self.streamed_tok),
-            prefilled_tok=max(0, usage.prompt_tokens - usage.cached_tokens),
+            prefilled_tok=usage.fresh_tokens,
             reused_tok=usage.cached_tokens,
             loads_weights=1 if usage.load_s > 0.0 else 0,
             radio_s=by.radio_s if by is not None else 0.0,

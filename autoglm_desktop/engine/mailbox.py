@@ -16,7 +16,7 @@ class Mailbox:
     """Commands in order, and the two that a running turn looks for between tokens: cancel and a change of tier."""
 
     def __init__(self) -> None:
-        self._commands: deque[tuple[Command, float]] = deque()
+        self._commands: deque[Command] = deque()
         self._cancelled: set[str] = set()
         self._arrival = threading.Condition()
 
@@ -26,11 +26,11 @@ class Mailbox:
             if isinstance(command, Cancel):
                 self._cancelled.add(command.turn_id)
                 return
-            self._commands.append((command, time.perf_counter()))
+            self._commands.append(command)
             self._arrival.notify()
 
-    def take(self, until_s: float | None = None) -> tuple[Command, float] | None:
-        """The next command and when it arrived (`perf_counter`, seconds). Blocks until there is one.
+    def take(self, until_s: float | None = None) -> Command | None:
+        """The next command. Blocks until there is one.
 
         None when there is none by `until_s` (`time.monotonic`).
         """
@@ -40,9 +40,9 @@ class Mailbox:
                 if left_s is not None and left_s <= 0:
                     return None
                 self._arrival.wait(left_s)
-            command, arrived_s = self._commands.popleft()
+            command = self._commands.popleft()
             self._forget_old_cancels(command)
-            return command, arrived_s
+            return command
 
     def cancelled(self, turn_id: str) -> bool:
         return turn_id in self._cancelled
@@ -56,17 +56,17 @@ class Mailbox:
             return None
         with self._arrival:
             waiting = list(self._commands)
-            before = list(takewhile(lambda entry: not isinstance(entry[0], Submit | Preload), waiting))
-            tiers = [command.tier for command, _ in before if isinstance(command, SetTier)]
+            before = list(takewhile(lambda command: not isinstance(command, Submit | Preload), waiting))
+            tiers = [command.tier for command in before if isinstance(command, SetTier)]
             if not tiers:
                 return None
-            others = [entry for entry in before if not isinstance(entry[0], SetTier)]
+            others = [command for command in before if not isinstance(command, SetTier)]
             self._commands = deque([*others, *waiting[len(before) :]])
             return tiers[-1]
 
     def _forget_old_cancels(self, taken: Command) -> None:
         """A cancel that came too late must not be kept for ever."""
-        waiting = {c.request.turn_id for c, _ in self._commands if isinstance(c, Submit | Perceive)}
+        waiting = {c.request.turn_id for c in self._commands if isinstance(c, Submit | Perceive)}
         if isinstance(taken, Submit | Perceive):
             waiting.add(taken.request.turn_id)
         self._cancelled &= waiting

@@ -70,7 +70,7 @@ def main(
         if taken is None:
             host.idle()
         else:
-            host.execute(*taken)
+            host.execute(taken)
         log.rotate()
 
 

@@ -104,7 +104,7 @@ class ScriptedEngine:
         self._lane.post(self._switch_idle)
 
     def preload(self, model: ModelRef, tier: Tier) -> None:
-        self._lane.post(partial(self._load, model, tier, Reply().load_steps, lambda _phase, _fraction: None))
+        self._lane.post(partial(self._preload, model, tier))
 
     def unload(self) -> None:
         self._lane.post(self._unload)
@@ -176,13 +176,12 @@ class ScriptedEngine:
             self._loaded = None
             return Failed(request.turn_id, reply.load_error)
         counts = _Counts()
-        self._load(
+        counts.load_s = self._load(
             request.model,
             request.tier,
             reply.load_steps,
             lambda phase, fraction: emit(PhaseChanged(request.turn_id, phase, fraction)),
         )
-        counts.load_s = time.perf_counter() - counts.began_s
         self._tell(EngineState.BUSY)
         self._read_prompt(request, counts, emit)
         reason = self._reason(request, reply, counts, emit) or self._speak(request, reply, counts, emit)
@@ -196,18 +195,25 @@ class ScriptedEngine:
     def _cut(self, request: TurnRequest) -> Finished | Failed:
         return reports.closed(request.turn_id) if self._closing else reports.cancelled_before_begin(request)
 
+    def _preload(self, model: ModelRef, tier: Tier) -> None:
+        self._load(model, tier, Reply().load_steps, lambda _phase, _fraction: None)
+
     def _load(
         self, model: ModelRef, tier: Tier, steps: Sequence[float], phase: Callable[[Phase, float | None], None]
-    ) -> None:
+    ) -> float:
+        """Seconds that it took; 0 for a model that is loaded."""
+        began_s = time.perf_counter()
         if self._loaded is None:
             phase(Phase.STARTING, None)
             self._board.post(EngineStatus(EngineState.STARTING))
-        if self._loaded is None or self._loaded[0] != model.model_id:
+        was_loaded = self._loaded is not None and self._loaded[0] == model.model_id
+        if not was_loaded:
             for fraction in steps:
                 self._board.post(EngineStatus(EngineState.LOADING, model.model_id, tier, fraction))
                 phase(Phase.LOADING, fraction)
             self._loaded = (model.model_id, tier)
         self._tell(EngineState.READY)
+        return 0.0 if was_loaded else time.perf_counter() - began_s
 
     def _read_prompt(self, request: TurnRequest, counts: _Counts, emit: Callable[[TurnEvent], None]) -> None:
         prompt = [piece for message in request.messages for piece in (message.role.value, *pieces(message.text))]

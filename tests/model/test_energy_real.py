@@ -52,6 +52,7 @@ def test_from_80_to_20_percent_the_next_answer_is_computed_in_int4_and_heat_reus
         third = ask(story, it.new_conversation().id)
         assert third.usage is not None
         assert third.usage.completion_tokens <= 64
+        assert [node.usage.load_s > 0.0 for node in (first, second, third) if node.usage] == [True, False, False]
         fourth = ask(story, it.new_conversation().id)
         assert (fourth.from_cache, fourth.text) == (True, third.text)
         energy.set_temperature(40.0)

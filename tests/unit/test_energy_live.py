@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
+from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.events import (
+    Failed,
     Finished,
     FinishReason,
     Memory,
@@ -17,6 +20,7 @@ from autoglm_desktop.core.events import (
     TierSwitched,
     Usage,
 )
+from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.energy.live import LivePhone
 from autoglm_desktop.energy.phone import Down, Phone, start, step
@@ -63,6 +67,14 @@ def test_a_turn_becomes_work() -> None:
         Work(Tier.INT4, 3),
         Work(Tier.INT4, decoded_tok=1, prefilled_tok=40, reused_tok=60, loads_weights=1),
     ]
+
+
+def test_a_prompt_that_was_computed_in_part_is_charged_in_part() -> None:
+    usage = replace(_usage(prompt=40_000, cached=60, completion=0), prefilled_tokens=0)
+    refused = Failed("t", ErrorReport(ErrorCode.CONTEXT_FULL, msg("Full."), msg("Shorten.")), usage)
+    assert WorkTracker(Tier.INT4).reduce(refused)[1] == Work(Tier.INT4, reused_tok=60)
+    stopped = Finished("t", FinishReason.CANCELLED, replace(usage, prefilled_tokens=512))
+    assert WorkTracker(Tier.INT4).reduce(stopped)[1] == Work(Tier.INT4, prefilled_tok=512, reused_tok=60)
 
 
 def test_reused_tokens_cost_nothing() -> None:

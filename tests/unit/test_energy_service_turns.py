@@ -196,13 +196,26 @@ def test_a_model_loaded_ahead_is_work_and_one_that_a_turn_tells_of_counts_once()
     service.engine_changed(ready)
     assert service.view().snapshot.backlog.loading_gb == 0.0, "as of the last move"
     service.beat()
-    clock_service = service_at(Clock())
-    clock_service.engine_changed(loading)
-    take_turn(clock_service, Tier.INT4, usage_in(Tier.INT4, load_s=2.0))
-    clock_service.engine_changed(ready)
-    clock_service.beat()
     assert service.view().snapshot.backlog.loading_gb == 6.0
-    assert clock_service.view().snapshot.backlog.loading_gb == 6.0
+    asked = service_at(Clock())
+    meter = asked.begin(Tier.INT4)
+    asked.engine_changed(loading)
+    asked.engine_changed(ready)
+    asked.take(meter, Finished("t", FinishReason.STOP, usage_in(Tier.INT4, completion=0, load_s=2.0)))
+    asked.end(meter)
+    asked.beat()
+    assert asked.view().snapshot.backlog.loading_gb == 6.0, "loaded for a turn"
+
+
+def test_a_turn_that_finds_the_model_being_loaded_ahead_adds_no_loading() -> None:
+    service = service_at(Clock())
+    service.engine_changed(EngineStatus(EngineState.LOADING, "m", Tier.INT4, 0.5))
+    meter = service.begin(Tier.INT4)
+    service.engine_changed(EngineStatus(EngineState.BUSY, "m", Tier.INT4, memory=Memory(5, 0, 9)))
+    service.take(meter, Finished("t", FinishReason.STOP, usage_in(Tier.INT4, completion=0)))
+    service.end(meter)
+    service.beat()
+    assert service.view().snapshot.backlog.loading_gb == 6.0
 
 
 @pytest.mark.parametrize("model", [("m", Tier.INT4), (None, None)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -89,7 +88,7 @@ class Harness:
 
     def do(self, command: Command) -> None:
         self.events.clear()
-        self.host.execute(command, time.perf_counter())
+        self.host.execute(command)
 
     def ask(self, text: str, *, tier: Tier = Tier.INT8, ref: ModelRef | None = None) -> Finished | Failed:
         messages = (Message.of(Role.USER, text),)
@@ -133,6 +132,22 @@ def test_a_loaded_model_is_not_loaded_again(harness: Harness) -> None:
     harness.ask("hi", tier=Tier.INT4)
     assert harness.loads == [("tiny", Tier.INT8)]
     assert [e.to_tier for e in harness.events if isinstance(e, TierSwitched)] == [Tier.INT4]
+
+
+def test_only_the_turn_that_loads_tells_of_loading(harness: Harness) -> None:
+    """The phone is charged for reading all weights wherever a turn does."""
+    seconds = [harness.ask("hi", tier=tier).usage for tier in (Tier.INT8, Tier.INT8, Tier.INT4)]
+    assert [usage is not None and usage.load_s > 0.0 for usage in seconds] == [True, False, False]
+    assert [usage.load_s for usage in seconds[1:] if usage is not None] == [0.0, 0.0]
+
+
+def test_a_prompt_that_does_not_fit_was_not_computed(harness: Harness) -> None:
+    last = harness.ask("x" * 10_000)
+    assert isinstance(last, Failed)
+    assert last.error.code is ErrorCode.CONTEXT_FULL
+    assert last.usage is not None
+    assert last.usage.prompt_tokens > 9_000
+    assert last.usage.fresh_tokens == 0
 
 
 def test_another_model_takes_the_place(harness: Harness, tmp_path: Path) -> None:
@@ -331,7 +346,7 @@ def test_a_cancel_ends_a_transcription_between_segments(harness: Harness, record
     harness.mailbox.put(Perceive(recording))
     taken = harness.mailbox.take()
     assert taken is not None
-    harness.do(taken[0])
+    harness.do(taken)
     assert len([e for e in _told(harness) if isinstance(e, SpeechHeard)]) == 1
     last = _told(harness)[-1]
     assert isinstance(last, Failed)
@@ -343,7 +358,7 @@ def test_a_cancel_that_comes_before_loads_nothing(harness: Harness, picture: Loo
     harness.mailbox.put(Cancel("look"))
     taken = harness.mailbox.take()
     assert taken is not None
-    harness.do(taken[0])
+    harness.do(taken)
     last = _told(harness)[-1]
     assert isinstance(last, Failed)
     assert last.error.code is ErrorCode.CANCELLED

@@ -152,7 +152,7 @@ def test_lines_are_bounded_and_a_cut_one_is_dropped() -> None:
 def _next(box: Mailbox) -> Command:
     taken = box.take()
     assert taken is not None
-    return taken[0]
+    return taken
 
 
 def test_the_mailbox_keeps_the_order_and_finds_what_is_urgent() -> None:

@@ -144,7 +144,7 @@ def test_a_mailbox_waits_until_the_time_that_is_named() -> None:
     threading.Timer(0.05, lambda: mailbox.put(ForgetSessions())).start()
     taken = mailbox.take(None)
     assert taken is not None
-    assert taken[0] == ForgetSessions()
+    assert taken == ForgetSessions()
 
 
 @pytest.fixture

@@ -43,10 +43,10 @@ host = EngineHost(tiny_runtime(), Mailbox(), events.append, kv_cache_max_bytes=1
                   modalities=Modalities(real_loaders(1), 0.0))
 ref = ModelRef("tiny", str(write_tiny_model(Path(sys.argv[1]))))
 request = TurnRequest("t", ref, (Message.of(Role.USER, "hello"),), Tier.INT8, Sampling(temperature=0), max_tokens=4)
-host.execute(Submit(request), time.perf_counter())
+host.execute(Submit(request))
 assert isinstance([e for e in events if isinstance(e, Finished)][-1], Finished)
 before = loaded(), mapped(), resident()
-host.execute(LoadModality(Modality.VISION), time.perf_counter())
+host.execute(LoadModality(Modality.VISION))
 print(json.dumps({"text": before, "vision": (loaded(), mapped(), resident()), "error": str(events[-1].error)}))
 """
 

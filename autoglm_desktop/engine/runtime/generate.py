@@ -68,6 +68,7 @@ class _Measures:
     began_s: float
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    prefilled_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     ttft_s: float = 0.0
@@ -125,6 +126,7 @@ class Turn:
             seed=self._seed,
             context_tokens=self._decoder.config.context_tokens,
             memory=self._ports.memory(),
+            prefilled_tokens=m.prefilled_tokens,
         )
 
     def _prompt(self) -> list[int]:
@@ -156,6 +158,7 @@ class Turn:
             began_s = time.perf_counter()
             logits = self._decoder.forward(tokens[start : start + PREFILL_CHUNK_TOKENS], cache)
             self._measures.prefill_s += time.perf_counter() - began_s
+            self._measures.prefilled_tokens += len(tokens[start : start + PREFILL_CHUNK_TOKENS])
         self._pool.shrink()
         return logits
 
@@ -242,10 +245,8 @@ class Turn:
         self._ports.emit(PhaseChanged(self._request.turn_id, phase, fraction))
 
     def _start_tier(self, cache: Cache) -> None:
-        """Begin in the tier of the request, or in the one that was chosen since. Counts as loading."""
-        seconds = self._switch(self._ports.take_tier() or self._request.tier, cache) or 0.0
-        self._load_s += seconds
-        self._measures.began_s += seconds
+        """Begin in the tier of the request, or in the one that was chosen since; that is no part of the `ttft_s`."""
+        self._measures.began_s += self._switch(self._ports.take_tier() or self._request.tier, cache) or 0.0
 
     def _switch_if_asked(self, cache: Cache) -> bool:
         """A tier that cannot be had does not cost the answer: it goes on in the old one."""

@@ -69,11 +69,11 @@ class EngineHost:
         self._error: ErrorReport | None = None
         """Why the last load or change of tier failed, until one succeeds."""
 
-    def execute(self, command: Command, arrived_s: float) -> None:
-        """Carry out one command that arrived at `arrived_s` (`perf_counter`); failures become events."""
+    def execute(self, command: Command) -> None:
+        """Carry out one command; failures become events."""
         match command:
             case Submit(request=request):
-                self._answer(request, arrived_s)
+                self._answer(request)
             case Preload(model=ref, tier=tier):
                 self._guarded(lambda: self._preload(ref, tier), tier)
             case SetTier(tier=tier):
@@ -105,12 +105,12 @@ class EngineHost:
             self._error = report_of(error, tier)
         self._tell(EngineState.READY)
 
-    def _answer(self, request: TurnRequest, arrived_s: float) -> None:
+    def _answer(self, request: TurnRequest) -> None:
         turn: Turn | None = None
         try:
-            model = self._ensure(request.model, request.tier)
+            model, load_s = self._ensure(request.model, request.tier)
             self._tell(EngineState.BUSY)
-            turn = Turn(request, model, self._ports(request), load_s=time.perf_counter() - arrived_s)
+            turn = Turn(request, model, self._ports(request), load_s=load_s)
             reason = turn.run()
             self._emit(Finished(request.turn_id, reason, turn.usage()))
         except Exception as error:  # noqa: BLE001 - a failed turn costs this answer only
@@ -154,14 +154,19 @@ class EngineHost:
             memory=self._memory,
         )
 
-    def _ensure(self, ref: ModelRef, tier: Tier) -> LoadedModel:
-        """The model, freshly loaded in `tier`, or as it is: its caches are then kept over a change of tier."""
-        if self._model is None or self._model.ref != ref:
-            self._model = None
-            gc.collect()  # the old weights must be gone before the new ones come
-            self._model = self._load(ref, tier)
-            self._error = None
-        return self._model
+    def _ensure(self, ref: ModelRef, tier: Tier) -> tuple[LoadedModel, float]:
+        """The model, freshly loaded in `tier`, or as it is: its caches are then kept over a change of tier.
+
+        With the seconds that loading took, 0 for one that was loaded.
+        """
+        if self._model is not None and self._model.ref == ref:
+            return self._model, 0.0
+        began_s = time.perf_counter()
+        self._model = None
+        gc.collect()  # the old weights must be gone before the new ones come
+        self._model = self._load(ref, tier)
+        self._error = None
+        return self._model, time.perf_counter() - began_s
 
     def _preload(self, ref: ModelRef, tier: Tier) -> None:
         self._ensure(ref, tier)
