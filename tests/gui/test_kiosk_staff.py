@@ -80,6 +80,38 @@ def test_staff_needs_the_pin_and_tries_are_slowed(qtbot: QtBot, qapp: QApplicati
         assert opened.at(Place.ATTRACT)
 
 
+def test_a_pin_from_the_keyboard_goes_to_the_pad_and_never_to_the_question(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
+        window, pad = opened.window, opened.window.pad
+        QTest.mouseClick(window.ask_bar.edit, Qt.MouseButton.LeftButton)
+        QTest.keyClicks(window.ask_bar.edit, "Half a qu")
+        QTest.keyClick(
+            window.ask_bar.edit, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+        )
+        assert window.pages.currentWidget() is pad
+
+        def strike(*keys: Qt.Key) -> None:
+            for key in keys:
+                QTest.keyClick(QApplication.focusWidget() or window, key)
+
+        for part in (window.ask_bar.edit, window.senses.talk, window.phone.slider):
+            assert not part.isEnabled()
+        strike(Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_Backspace)
+        assert pad.dots.text() == "•"
+        strike(Qt.Key.Key_Return)
+        assert pad.told.text() == "That is not the PIN."
+        assert opened.at(Place.VISITOR)
+        strike(Qt.Key.Key_Escape)
+        assert window.ask_bar.edit.isEnabled()
+        assert window.ask_bar.edit.text() == "Half a qu"
+        window.show_pin()
+        strike(*(Qt.Key(Qt.Key.Key_0 + int(digit)) for digit in CONFIG.pin), Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: opened.at(Place.STAFF))
+        assert opened.engine.requests == []
+
+
 def test_staff_in_front_of_a_visitor_wipes_first(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
         ask(qtbot, opened, SECRET)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from autoglm_desktop.assistant.pin import PinGuard
@@ -17,7 +18,7 @@ from autoglm_desktop.ui.widgets.parts import Panel, describe, label
 
 
 class PinPad(Panel):
-    """Ten large digits. `opened` when the PIN was right, `left` when somebody gives up."""
+    """Ten large digits, or those of a keyboard. `opened` when the PIN was right, `left` when somebody gives up."""
 
     opened = Signal()
     left = Signal()
@@ -35,6 +36,7 @@ class PinPad(Panel):
             button.setProperty("role", role)
         self.enter.clicked.connect(self.try_it)
         self.back.clicked.connect(self.left)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._tick = QTimer(self, interval=500)
         self._tick.timeout.connect(self._show_wait)
         self._lay_out()
@@ -55,6 +57,7 @@ class PinPad(Panel):
         self._show()
         self._show_wait()
         self._tick.start()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def end(self) -> None:
         """Forget what was typed."""
@@ -83,6 +86,21 @@ class PinPad(Panel):
         else:
             self.told.setText(tr("That is not the PIN."))
             self._show_wait()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Digits, Backspace, Enter and Esc, wherever the focus is on the pad."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        elif not self.enter.isEnabled():
+            return
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.try_it()
+        elif event.key() == Qt.Key.Key_Backspace:
+            self.rub_out()
+        elif event.text() and event.text() in "0123456789":
+            self.press(event.text())
+        else:
+            super().keyPressEvent(event)
 
     def _show(self) -> None:
         self.dots.setText("•" * len(self._typed) or "–")

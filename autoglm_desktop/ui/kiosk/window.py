@@ -271,8 +271,9 @@ class KioskWindow(QWidget):
         """Ask for the PIN, from anywhere. Who stands before the pad is a visitor: it goes when they go."""
         self.welcome()
         if self.place in (Place.VISITOR, Place.WIPING):
-            self.pad.begin()
+            self._enable_foot(False)  # what is typed now is a PIN, and no question for all to read
             self.pages.setCurrentWidget(self.pad)
+            self.pad.begin()
 
     def _open_staff(self) -> None:
         """The PIN was right; what a visitor left goes first, or later, when it does not go."""
@@ -337,7 +338,12 @@ class KioskWindow(QWidget):
     # -- look
 
     def _show_talk(self) -> None:
-        self.pages.setCurrentWidget(self.talk)
+        if self.pages.currentWidget() is not self.pad:  # leaving the pad arranges everything
+            self.pages.setCurrentWidget(self.talk)
+
+    def _enable_foot(self, enabled: bool) -> None:
+        for part in (self.ask_bar, self.senses, self.phone):
+            part.setEnabled(enabled)
 
     def _arrange(self) -> None:
         visitor = self.place is Place.VISITOR
@@ -345,8 +351,7 @@ class KioskWindow(QWidget):
         self.pad.end()
         self.pages.setCurrentWidget(self.talk if talking else self.hero)
         self.again.setVisible(visitor)
-        for part in (self.ask_bar, self.senses, self.phone):
-            part.setEnabled(self.place in (Place.ATTRACT, Place.VISITOR))
+        self._enable_foot(self.place in (Place.ATTRACT, Place.VISITOR))
         self.ask_bar.show_busy(busy=self.visitors.answering)
         self.told.setText(self._resting_words())
 
