@@ -266,7 +266,10 @@ def test_a_shipped_scenario_survives_the_form(qtbot: QtBot, qapp: QApplication, 
     editor.save()
     assert editor.told.text() == ""
     saved = load_scenario(f"{name}-2", tmp_path)
-    assert saved == load_scenario(name).model_copy(update={"id": f"{name}-2"})
+    given = load_scenario(name)
+    for tongue in ("en", "zh_CN"):
+        assert saved.name.of(tongue) == f"{given.name.of(tongue)} (2)"
+    assert saved == given.model_copy(update={"id": f"{name}-2", "name": saved.name})
 
 
 def test_a_goal_that_is_taken_out_is_gone(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -291,6 +294,21 @@ def test_what_the_form_does_not_show_stays_with_its_line(qtbot: QtBot, qapp: QAp
         ("", 0.0),
     ]
     assert phases[3].asleep
+
+
+@pytest.mark.parametrize("column", [3, 5, 6])
+def test_a_cell_that_is_neither_yes_nor_no_is_refused(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, column: int
+) -> None:
+    editor = editor_of(qapp, qtbot, "travel-day", tmp_path)
+    for text, good in (("abc", False), ("Y", True), ("否", True)):
+        editor.phases.setItem(0, column, QTableWidgetItem(text))
+        editor.save()
+        assert ("neither" in editor.told.text()) != good
+        assert bool(list(tmp_path.glob("*.toml"))) == good
+        for path in tmp_path.glob("*.toml"):
+            path.unlink()
+        editor.told.setText("")
 
 
 def test_conversations_can_be_edited(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

@@ -60,7 +60,10 @@ class ScenarioEditor(QDialog):
         self._scenario, self._own = scenario, own
         self.setWindowTitle(tr("Edit the scenario"))
         self.resize(840, 720)
-        self.id, self.name = QLineEdit(_free_id(base, own)), QLineEdit(scenario.name.of(language()))
+        number = _free_number(base, own)
+        self._suffix = f" ({number})"
+        self.id = QLineEdit(f"{base}-{number}")
+        self.name = QLineEdit(scenario.name.of(language()) + self._suffix)
         self.begin, self.end = QLineEdit(clock_words(scenario.start.time)), QLineEdit(clock_words(scenario.end))
         self.battery, self.ambient = (
             _spin(0, 100, scenario.start.battery_percent),
@@ -117,9 +120,11 @@ class ScenarioEditor(QDialog):
         return table
 
     def _names(self) -> dict[str, str]:
-        """A title that was changed holds for both languages."""
+        """The proposed title in each language; one that was typed holds for both."""
         old, name = self._scenario.name, self.name.text().strip()
-        return old.model_dump(by_alias=True) if name == old.of(language()) else {"en": name, "zh_CN": name}
+        if name != old.of(language()) + self._suffix:
+            return {"en": name, "zh_CN": name}
+        return {each: title + self._suffix for each, title in old.model_dump(by_alias=True).items()}
 
     def _write(self, table: dict[str, Any]) -> None:
         wanted = table["id"]
@@ -211,8 +216,9 @@ def _spin(low: float, high: float, value: float) -> QDoubleSpinBox:
     return box
 
 
-def _free_id(base: str, own: Path) -> str:
+def _free_number(base: str, own: Path) -> int:
+    """For a copy: two in the list must differ, in their titles, too."""
     taken, number = set(scenario_ids(own)), 2
     while f"{base}-{number}" in taken:
         number += 1
-    return f"{base}-{number}"
+    return number

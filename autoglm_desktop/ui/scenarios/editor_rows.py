@@ -86,7 +86,7 @@ def phase_cells(phase: Phase) -> list[str]:
 
 
 def phase_of(cells: Sequence[str], old: Phase | None) -> dict[str, Any]:
-    """Raises AppError BAD_INPUT, as the others do, for a cell that should be a number and is none."""
+    """Raises AppError BAD_INPUT, as the others do, for a cell that should be a number, or yes or no, and is none."""
     begin, end, ambient, plugged, screen, asleep, network = cells
     table = _kept(old, "begin", "end", "ambient_c", "plugged", "screen", "asleep", "network")
     if ambient:
@@ -167,4 +167,14 @@ def _yes(value: bool) -> str:
 
 
 def _is_yes(text: str) -> bool:
-    return text.lower() in {tr("yes"), "yes", "true", "1", "是"}
+    """An empty cell is a no."""
+    word = text.lower()
+    if word in {tr("yes"), "yes", "y", "true", "1", "是"}:
+        return True
+    if word in {tr("no"), "no", "n", "false", "0", "否", ""}:
+        return False
+    raise AppError(
+        ErrorCode.BAD_INPUT,
+        msg("“{text}” is neither “{yes}” nor “{no}”.", text=text, yes=_yes(True), no=_yes(False)),
+        msg("Correct it, then save again."),
+    )
