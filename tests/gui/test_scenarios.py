@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QTableWidgetItem
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QScrollArea, QTableWidgetItem
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.assistant.scenario_desk import Comparison, best_of
@@ -123,6 +123,43 @@ def test_the_phone_of_the_panel_follows(qtbot: QtBot, qapp: QApplication, tmp_pa
         assert view.conditions.ambient_c == sample.ambient_c == 20.0, "scrubbing moves it, too"
         assert view.state.body_c == pytest.approx(sample.skin_temp_c, abs=0.5)
         assert view.state.soc == pytest.approx(sample.soc, abs=0.01)
+
+
+def test_the_time_goes_to_where_it_is_clicked_and_by_minutes_and_half_hours(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        page = opened_page(qtbot, opened)
+        slider, full = page.slider, page.slider.maximum()
+        for share in (0.75, 0.25):
+            QTest.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(round(slider.width() * share), 8))
+            assert slider.value() == pytest.approx(share * full, abs=0.05 * full)
+            assert page.player.at_s == slider.value()
+        slider.setValue(0)
+        for key, moved in ((Qt.Key.Key_Right, 60), (Qt.Key.Key_PageUp, 1800), (Qt.Key.Key_Left, -60)):
+            before = slider.value()
+            QTest.keyClick(slider, key)
+            assert slider.value() == min(full, before + moved)
+
+
+@pytest.mark.parametrize("size", [(1000, 650), (800, 600), (1440, 900)])
+def test_a_small_window_scrolls_and_cuts_nothing(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    own(tmp_path)
+    with open_window(qapp, tmp_path) as opened:
+        page = opened_page(qtbot, opened)
+        opened.shell.window.resize(*size)
+        qtbot.waitUntil(lambda: opened.shell.window.height() == size[1])
+        qtbot.waitUntil(lambda: page.plot.height() >= page.plot.minimumSizeHint().height())
+        bar = page.findChild(QScrollArea)
+        assert bar is not None
+        bar.ensureWidgetVisible(page.origin)
+        last = page.origin.mapTo(page, page.origin.rect().bottomLeft()).y()
+        assert last < page.height()
+        bar.ensureWidgetVisible(page.export)
+        assert page.export.mapTo(page, page.export.rect().topRight()).x() < page.width()
 
 
 def test_the_phone_of_the_user_comes_back(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -301,6 +338,7 @@ def test_a_cell_that_is_neither_yes_nor_no_is_refused(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, column: int
 ) -> None:
     editor = editor_of(qapp, qtbot, "travel-day", tmp_path)
+    editor.phases.setItem(0, 4, QTableWidgetItem("0"))  # no standby with a screen
     for text, good in (("abc", False), ("Y", True), ("否", True)):
         editor.phases.setItem(0, column, QTableWidgetItem(text))
         editor.save()

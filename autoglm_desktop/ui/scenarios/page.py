@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QSlider,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -41,12 +40,13 @@ from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.energy import words
 from autoglm_desktop.ui.jobs import Job
 from autoglm_desktop.ui.style import Theme
-from autoglm_desktop.ui.widgets.parts import Panel, card, describe, label, paint_icon, tool_button
+from autoglm_desktop.ui.widgets.parts import Panel, Scroll, card, describe, label, paint_icon, tool_button
 
 from .follow import Follower, LiveRun
 from .player import SPEEDS, Player
 from .plot import ComparePlot, Drawn
 from .table import FigureTable
+from .time_slider import TimeSlider
 
 
 class ScenarioPage(Panel):
@@ -71,7 +71,7 @@ class ScenarioPage(Panel):
         self.origin, self.told = label("badge"), label("error", wrap=True)
         self.scenarios, self.phones, self.speed = QComboBox(), QComboBox(), QComboBox()
         self.policies, self.edit, self.export = QToolButton(), QPushButton(), QPushButton()
-        self.play, self.clock, self.slider = tool_button(), label("value"), QSlider(Qt.Orientation.Horizontal)
+        self.play, self.clock, self.slider = tool_button(), label("value"), TimeSlider()
         self.real = QCheckBox()
         self.plot, self.table = ComparePlot(look), FigureTable()
         self._actions: dict[Policy, QAction] = {}
@@ -334,7 +334,12 @@ class ScenarioPage(Panel):
             self.scenarios.setItemText(place, name)
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
+        outside, body = QVBoxLayout(self), QWidget()
+        outside.setContentsMargins(0, 0, 0, 0)
+        scroll = Scroll(body)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)  # plots and tables need their width
+        outside.addWidget(scroll)
+        column = QVBoxLayout(body)
         column.setContentsMargins(24, 18, 24, 18)
         column.setSpacing(12)
         top = QHBoxLayout()

@@ -17,7 +17,7 @@ from autoglm_desktop.energy.scenario_result import Result
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import SECONDARY_PX, Theme, readable, tier_color
 
-_GUTTER_PX, _RIGHT_PX, _ROW_PX, _BAND_PX, _GAP_PX, _AXIS_PX = 112, 20, 26, 14, 22, 26
+_GUTTER_PX, _SAMPLE_PX, _RIGHT_PX, _ROW_PX, _BAND_PX, _GAP_PX, _AXIS_PX = 136, 22, 20, 26, 14, 22, 26
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 """One for each policy, so that lines differ without their colours."""
 
@@ -125,11 +125,19 @@ class Painting:
         pen = QPen(QColor(color), width, style)
         self._p.setPen(pen)
 
+    def _line_ink(self, number: int) -> None:
+        """Of the curves of this run, and of the sample beside its name."""
+        self._ink(readable(line_color(self._theme, number), self._theme.raised, least=3.0), 2.0, DASHES[number % 4])
+
     def _band(self, number: int, result: Result) -> None:
         y = self._top + number * _ROW_PX + (_ROW_PX - _BAND_PX) / 2
         self._ink(readable(self._theme.muted, self._theme.raised))
-        name = self._p.fontMetrics().elidedText(self._drawn.names[number], Qt.TextElideMode.ElideRight, _GUTTER_PX - 12)
-        self._p.drawText(QRectF(self._left - _GUTTER_PX, y - 3, _GUTTER_PX - 12, _BAND_PX + 6), _LEFT, name)
+        room = _GUTTER_PX - _SAMPLE_PX - 18
+        name = self._p.fontMetrics().elidedText(self._drawn.names[number], Qt.TextElideMode.ElideRight, room)
+        self._p.drawText(QRectF(self._left - room - 12, y - 3, room, _BAND_PX + 6), _LEFT, name)
+        self._line_ink(number)
+        middle, start = y + _BAND_PX / 2, self._left - _GUTTER_PX
+        self._p.drawLine(QPointF(start, middle), QPointF(start + _SAMPLE_PX, middle))
         self._p.setPen(Qt.PenStyle.NoPen)
         for begin, end, tier in _stretches(result, self._drawn.duration_s):
             self._p.setBrush(QColor(tier_color(self._theme, Tier(tier))))
@@ -161,7 +169,7 @@ class Painting:
                 QPointF(self._x(s.t_s), box.bottom() - (value(s) - low) / (high - low) * box.height())  # type: ignore[operator]
                 for s in shown
             ]
-            self._ink(readable(line_color(self._theme, number), self._theme.raised, least=3.0), 2.0, DASHES[number % 4])
+            self._line_ink(number)
             self._p.drawPolyline(QPolygonF(points))
 
     def _skin_range(self) -> tuple[float, float]:
