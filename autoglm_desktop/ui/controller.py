@@ -261,6 +261,7 @@ class Controller(QObject):
         self.window.transcript.set_send_on_enter(settings.send_on_enter)
         composer.think.setChecked(settings.think)
         self._show_tier()
+        self._show_usage()
         self.settings_changed.emit(settings)
 
     def _show_path(self, conversation_id: str | None, path: list[Node], *, temporary: bool) -> None:
@@ -350,7 +351,9 @@ class Controller(QObject):
         return str(decision.reason) if decision.tier is tier else ""
 
     def _show_usage(self) -> None:
-        usage = self.state.usage
+        """Nothing after a change of model: how much the other one holds is told by its first answer."""
+        same = self.state.usage_model_id == self.assistant.settings.model_id
+        usage = self.state.usage if same else None
         used = usage.prompt_tokens + usage.completion_tokens if usage else 0
         self.window.top_bar.context.show_usage(used, usage.context_tokens if usage else 0)
 

@@ -32,6 +32,7 @@ from .transcript.error_box import OTHER_MODEL_HELPS
 from .voice.desk import VoiceDesk
 from .widgets.banner import Action, Notice
 from .widgets.model_chip import ModelEntry
+from .widgets.save_dialog import ask_where_to_save
 
 if TYPE_CHECKING:
     from autoglm_desktop.assistant.claims_machine import Machine
@@ -280,9 +281,9 @@ class Desk(QObject):
             conversation = self.controller.assistant.conversation(conversation_id)
             suffix = "md" if kind == "markdown" else "json"
             proposed = f"{_file_name(title(conversation))}.{suffix}"
-            chosen, _ = QFileDialog.getSaveFileName(self.window, tr("Export"), proposed, f"*.{suffix}")
-            if chosen:
-                self.export_to(conversation_id, kind, Path(chosen))
+            ask_where_to_save(
+                self.window, tr("Export"), proposed, lambda path: self.export_to(conversation_id, kind, path)
+            )
 
     def export_to(self, conversation_id: str, kind: str, path: Path) -> None:
         """Write a conversation to `path`; a failure is shown."""

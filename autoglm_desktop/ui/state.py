@@ -40,6 +40,8 @@ class ShellState:
     engine: EngineStatus = field(default_factory=lambda: EngineStatus(EngineState.STOPPED))
     usage: Usage | None = None
     """Of the last answer on the shown branch."""
+    usage_model_id: str | None = None
+    """The model that it is of."""
     log: tuple[LogLine, ...] = ()
     """Newest first."""
 
@@ -76,8 +78,9 @@ def reduce(state: ShellState, event: AssistantEvent, now_s: float) -> ShellState
 
 def opened(state: ShellState, conversation_id: str | None, path: list[Node], *, temporary: bool = False) -> ShellState:
     """The state after another conversation (or another branch of it) is shown."""
-    usage = next((node.usage for node in reversed(path) if node.usage is not None), None)
-    return replace(state, conversation_id=conversation_id, usage=usage, temporary=temporary)
+    last = next((node for node in reversed(path) if node.usage is not None), None)
+    usage, model_id = (last.usage, last.model_id) if last is not None else (None, None)
+    return replace(state, conversation_id=conversation_id, usage=usage, usage_model_id=model_id, temporary=temporary)
 
 
 def _finished(state: ShellState, node: Node, now_s: float) -> ShellState:
@@ -86,7 +89,7 @@ def _finished(state: ShellState, node: Node, now_s: float) -> ShellState:
     if node.usage is None:
         return state
     if node.conversation_id == state.conversation_id:
-        state = replace(state, usage=node.usage)
+        state = replace(state, usage=node.usage, usage_model_id=node.model_id)
     told = msg(
         "Answered: {tokens} tokens at {rate} tok/s ({tier})",
         tokens=node.usage.completion_tokens,

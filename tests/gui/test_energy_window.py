@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.core.conversation import Node
@@ -196,9 +196,17 @@ def test_the_history_lists_sums_copies_and_exports(qtbot: QtBot, qapp: QApplicat
         head, line = QApplication.clipboard().text().splitlines()
         assert head.split("\t")[:2] == ["Day", "Answers"]
         assert line.split("\t")[1] == "3"
-        path = tmp_path / "energy.csv"
-        dialog.export_to(path)
-        assert dialog.said.text() == "3 lines written to energy.csv"
+        path = tmp_path / "mine.csv"
+        QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+        where = dialog.findChild(QFileDialog)
+        assert where is not None
+        where.setDirectory(str(tmp_path))
+        name = where.findChild(QLineEdit, "fileNameEdit")
+        assert name is not None
+        assert name.text() == "energy.csv"
+        name.setText("mine")  # gets its suffix
+        QTest.keyClick(name, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: dialog.said.text() == "3 lines written to mine.csv")
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
         total = sum(float(row["phone_j"]) for row in rows)

@@ -20,7 +20,7 @@ from autoglm_desktop.core.events import EngineState, EngineStatus
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Role
 from autoglm_desktop.core.precision import Tier, TierChoice
-from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, Settings
 from autoglm_desktop.engine.script import Hold, Reply
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.paths import DataPaths
@@ -179,6 +179,26 @@ def test_an_answer_that_another_process_makes_does_not_lock_the_conversation(
             wait_idle(qtbot, opened, 2)
         path = opened.assistant.path(conversation_id)
         assert [each.text for each in path] == ["first", "one", "from the terminal", "half", "second", "two"]
+
+
+def test_the_context_is_that_of_the_chosen_model(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    both = (DEFAULT_MODEL_ID, "smollm2-135m-instruct")
+    with open_window(qapp, tmp_path, installed=both) as opened:
+        meter = opened.shell.window.top_bar.context
+        say(opened, "How long is this?")
+        wait_idle(qtbot, opened)
+        assert meter.words.endswith("/ 32,768")
+        for model_id, known in ((both[1], False), (both[0], True)):
+            opened.assistant.update_settings(opened.assistant.settings.model_copy(update={"model_id": model_id}))
+            qtbot.waitUntil(lambda known=known: bool(meter.words) == known)  # type: ignore[misc]
+
+
+def test_a_prompt_longer_than_the_context_fills_the_meter(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    with open_window(qapp, tmp_path) as opened:
+        meter = opened.shell.window.top_bar.context
+        meter.show_usage(45_333, 32_768)
+        assert meter.words == "Context 45,333 / 32,768"
+        assert meter._bar.value() == meter._bar.maximum()
 
 
 def test_the_tier_chooser_says_what_auto_chose_and_why(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -28,6 +27,7 @@ from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.style import mix
 from autoglm_desktop.ui.widgets.copying import copy_key, open_copy_menu
 from autoglm_desktop.ui.widgets.parts import close_button, describe, label
+from autoglm_desktop.ui.widgets.save_dialog import ask_where_to_save
 
 from .history_tables import SHARE_ROLE, By, HistoryModel, lines_of, totals
 
@@ -95,9 +95,7 @@ class HistoryDialog(QDialog):
         self.refresh()
 
     def _ask_where(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, tr("Export as CSV"), "energy.csv", "*.csv")
-        if chosen:
-            self.export_to(Path(chosen))
+        ask_where_to_save(self, tr("Export as CSV"), "energy.csv", self.export_to)
 
     def _lay_out(self) -> None:
         self.resize(860, 520)

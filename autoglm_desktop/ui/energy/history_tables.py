@@ -149,7 +149,7 @@ class HistoryModel(QAbstractTableModel):
 
 def _title(title: str, conversation_id: str | None) -> str:
     if conversation_id is None:
-        return tr("(deleted)")
+        return tr("(deleted, or asked by another program)")
     return title or tr("New conversation")
 
 

@@ -32,10 +32,19 @@ class ErrorBox(Stack):
     """Shows an `ErrorReport` of an answer; buttons speak through `Intents`."""
 
     def __init__(
-        self, tools: Tools, report: ErrorReport, node_id: str, intents: Intents, parent: QWidget | None = None
+        self,
+        tools: Tools,
+        report: ErrorReport,
+        node_id: str,
+        intents: Intents,
+        parent: QWidget | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
+        """`alone`: there is no older message that could be left out."""
         super().__init__(parent)
         self._tools, self._report, self._node_id, self._intents = tools, report, node_id, intents
+        self._alone = alone
         look = tools.look
         self.text = Prose(look, self)
         cause = Para((Span(str(report.cause), Mark.BOLD),))
@@ -68,6 +77,8 @@ class ErrorBox(Stack):
     def _choices(self) -> list[QWidget]:
         intents, node_id = self._intents, self._node_id
         if self._report.code is ErrorCode.CONTEXT_FULL:
+            if self._alone:
+                return []
             fresh = self._choice(tr("New conversation"))
             fresh.clicked.connect(lambda: intents.context_choice.emit(node_id, "new"))
             drop = self._choice(tr("Leave out the oldest messages"))

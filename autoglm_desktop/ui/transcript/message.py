@@ -127,8 +127,12 @@ class PromptRow(MessageRow):
 class AnswerRow(MessageRow):
     """An answer: thoughts, text, what went wrong, what it took. `feed` and `flush` while it grows."""
 
-    def __init__(self, tools: Tools, row: Row, intents: Intents, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, tools: Tools, row: Row, intents: Intents, parent: QWidget | None = None, *, alone: bool = False
+    ) -> None:
+        """`alone`: it answers the first prompt of its conversation."""
         super().__init__(tools, row, intents, parent)
+        self._alone = alone
         self._stream = MarkdownStream()
         self._fed = 0
         self._thinking: Thinking | None = None
@@ -178,7 +182,7 @@ class AnswerRow(MessageRow):
         self.setAccessibleName(accessible_name(row))
         at = len(self.pieces) - 1
         if row.node.error is not None:
-            box = ErrorBox(self.tools, row.node.error, row.key, self.intents, self)
+            box = ErrorBox(self.tools, row.node.error, row.key, self.intents, self, alone=self._alone)
             self.put(box, gap=12, index=at)
         elif ending_words(row.node):
             self.put(self._ending(row), gap=6, index=at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Signal
@@ -256,8 +257,11 @@ class TranscriptView(Column):
     def make_piece(self, entry: Entry) -> Piece:
         if isinstance(entry, Notice):
             return NoticeRow(self._tools, entry, self._canvas)
-        made = PromptRow if entry.is_user else AnswerRow
-        return made(self._tools, entry, self._intents, self._canvas)
+        if entry.is_user:
+            return PromptRow(self._tools, entry, self._intents, self._canvas)
+        before = (e for e in self._entries[: self._index[entry.key]] if isinstance(e, Row) and e.is_user)
+        alone = len(list(islice(before, 2))) < 2
+        return AnswerRow(self._tools, entry, self._intents, self._canvas, alone=alone)
 
     def is_held(self, entry: Entry) -> bool:
         return isinstance(entry, Row) and (entry.streaming or entry.draft is not None)

@@ -66,7 +66,7 @@ class ContextMeter(Panel):
         self.setVisible(self._total > 0 and self._detail is not Detail.NONE)
         self._bar.setVisible(self._detail is Detail.BAR)
         self._bar.setRange(0, max(1, self._total))
-        self._bar.setValue(self._used)
+        self._bar.setValue(min(self._used, self._total))  # a refused prompt may be longer than the context
         self.text.setText(self.words)
         describe(
             self, self.words, tr("Tokens of this conversation after the last answer, of those that the model can hold")
