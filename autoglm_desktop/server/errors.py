@@ -87,6 +87,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+_NO_NAMES = ("body", "(text)", "(list)", "(object)")
+"""In the place of an error these tell how the client wrote it (`options`), not where."""
+
+
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return error.refusal.response()
@@ -103,7 +107,7 @@ async def _app_error(_: Request, error: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()[0]
-    where = [str(part) for part in found["loc"] if part != "body"]
+    where = [str(part) for part in found["loc"] if part not in _NO_NAMES]
     param = ".".join(where) or None
     if found["type"] == "json_invalid":
         return Refusal(400, "The body is not valid JSON.", "invalid_json").response()

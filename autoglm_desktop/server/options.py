@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints
 
 from autoglm_desktop.core.messages import Sampling
 from autoglm_desktop.core.settings import Settings
@@ -32,8 +32,15 @@ def _whole_characters(text: str) -> str:
 
 
 Plain = Annotated[str, AfterValidator(_whole_characters)]
-StopText = Annotated[Plain, StringConstraints(max_length=512)]
+StopText = Annotated[str, StringConstraints(max_length=512), AfterValidator(_whole_characters)]
+TEXT, LIST, OBJECT = "(text)", "(list)", "(object)"
+"""Tags of what a client may write in two ways; they stand in no message (`errors`)."""
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
+
+
+# An error tells of the way that the client took, and of no other.
+TEXT_OR_LIST = Discriminator(lambda value: LIST if isinstance(value, list) else TEXT)
+TEXT_OR_OBJECT = Discriminator(lambda value: TEXT if isinstance(value, str) else OBJECT)
 
 
 class Wire(BaseModel):

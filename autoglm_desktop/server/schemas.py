@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from .options import MAX_STOPS, Options, Plain, StopText, TokenLimit, Wire
+from .options import (
+    LIST,
+    MAX_STOPS,
+    OBJECT,
+    TEXT,
+    TEXT_OR_LIST,
+    TEXT_OR_OBJECT,
+    Options,
+    Plain,
+    StopText,
+    TokenLimit,
+    Wire,
+)
 
 MAX_MESSAGES = 2048
 MAX_PARTS = 256
@@ -28,7 +40,10 @@ class ImageUrl(Wire):
 
 class ImageContent(Wire):
     type: Literal["image_url"]
-    image_url: ImageUrl | str
+    image_url: Annotated[
+        Annotated[ImageUrl, Tag(OBJECT)] | Annotated[str, Tag(TEXT)],
+        TEXT_OR_OBJECT,
+    ]
 
 
 class InputImageContent(Wire):
@@ -50,12 +65,22 @@ class AudioContent(Wire):
 Content = Annotated[
     TextContent | RefusalContent | ImageContent | InputImageContent | AudioContent, Field(discriminator="type")
 ]
-Contents = Annotated[list[Content], Field(max_length=MAX_PARTS)]
+Contents = Annotated[
+    Annotated[Plain, Tag(TEXT)] | Annotated[list[Content], Field(max_length=MAX_PARTS), Tag(LIST)],
+    TEXT_OR_LIST,
+]
+"""Plain text, or parts."""
+
+
+Stops = Annotated[
+    Annotated[StopText, Tag(TEXT)] | Annotated[list[StopText], Field(max_length=MAX_STOPS), Tag(LIST)],
+    TEXT_OR_LIST,
+]
 
 
 class ChatMessage(Wire):
     role: Literal["system", "developer", "user", "assistant"]
-    content: Plain | Contents | None = None
+    content: Contents | None = None
     reasoning_content: str | None = None
 
 
@@ -76,7 +101,7 @@ class ChatRequest(Options):
     stream_options: StreamOptions | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
-    stop: StopText | Annotated[list[StopText], Field(max_length=MAX_STOPS)] | None = None
+    stop: Stops | None = None
     reasoning_effort: Plain | None = None
     n: int | None = Field(None, ge=1)
     tools: list[Any] | None = None
@@ -94,7 +119,7 @@ class InputMessage(Wire):
 
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
-    content: Plain | Contents
+    content: Contents
 
 
 class ReasoningItem(Wire):
@@ -103,7 +128,18 @@ class ReasoningItem(Wire):
     type: Literal["reasoning"]
 
 
-InputItem = ReasoningItem | InputMessage
+def _item_kind(value: object) -> str:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return "reasoning" if kind == "reasoning" else "message"
+
+
+InputItem = Annotated[
+    Annotated[ReasoningItem, Tag("reasoning")] | Annotated[InputMessage, Tag("message")], Discriminator(_item_kind)
+]
+Input = Annotated[
+    Annotated[Plain, Tag(TEXT)] | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES), Tag(LIST)],
+    TEXT_OR_LIST,
+]
 
 
 class Reasoning(Wire):
@@ -123,7 +159,7 @@ class ResponsesRequest(Options):
     """`POST /v1/responses`."""
 
     model: Plain
-    input: Plain | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES)]
+    input: Input
     instructions: Plain | None = None
     stream: bool | None = None
     max_output_tokens: TokenLimit | None = None

@@ -124,6 +124,45 @@ def test_a_bad_response_is_a_400(ask: InProcess, fields: dict[str, Any]) -> None
     refused(ask.post(RESPONSES, json={"model": ALIAS, "input": "Hi"} | fields), 400)
 
 
+PLAIN_WORDS: dict[str, tuple[str, dict[str, Any], str, str]] = {
+    "too many stops": (CHAT, {"stop": ["x"] * 2000}, "stop", "at most 16 items"),
+    "a number as stop": (CHAT, {"stop": [1]}, "stop.0", "valid string"),
+    "a long stop": (CHAT, {"stop": "x" * 600}, "stop", "at most 512 characters"),
+    "an unknown part": (
+        CHAT,
+        {"messages": [{"role": "user", "content": [{"type": "video"}]}]},
+        "messages.0.content.0",
+        "'video'",
+    ),
+    "another format of sound": (
+        CHAT,
+        {"messages": [{"role": "user", "content": [
+            {"type": "input_audio", "input_audio": {"data": "", "format": "flac"}}]}]},
+        "messages.0.content.0.input_audio.input_audio.format",
+        "'wav' or 'mp3'",
+    ),
+    "an empty input": (RESPONSES, {"input": []}, "input", "at least 1 item"),
+    "an unknown item": (RESPONSES, {"input": [{"type": "function_call_output"}]}, "input.0", "'message'"),
+    "an unknown part of an item": (
+        RESPONSES,
+        {"input": [{"role": "user", "content": [{"type": "bogus"}]}]},
+        "input.0.message.content.0",
+        "'bogus'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "fields", "param", "words"), PLAIN_WORDS.values(), ids=PLAIN_WORDS.keys())
+def test_an_error_names_the_cause_where_a_field_may_be_written_in_two_ways(
+    ask: InProcess, path: str, fields: dict[str, Any], param: str, words: str
+) -> None:
+    given = {"model": ALIAS, "input": "Hi"} if path == RESPONSES else chat()
+    error = refused(ask.post(path, json=given | fields), 400, "invalid_value")
+    assert words in error["message"]
+    assert error["param"].startswith(param)
+    assert "function" not in error["message"]
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"null", b"[]", b"7", b"\xff\xfe", b'{"model": "x"', b"[" * 100_000,
