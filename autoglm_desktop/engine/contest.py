@@ -79,14 +79,14 @@ class Worker:
         try:
             self.loaded = self._answer()
         except BaseException:
-            self.close()
+            self.close(at_once=True)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(at_once=kind is not None)
 
     def ask(self, op: str, **arguments: object) -> dict[str, Any]:
         """Raises AppError ENGINE_FAILED with what the worker says."""
@@ -98,10 +98,15 @@ class Worker:
             raise self._failed("") from None
         return self._answer()
 
-    def close(self) -> None:
-        """End the process; it ends with its input, else it is killed."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the process: with its input, or `at_once`, because what it does is not wanted any more (Ctrl-C).
+
+        It holds nothing that could be lost.
+        """
         assert self._process.stdin is not None, "made with a pipe"
         assert self._process.stdout is not None, "made with a pipe"
+        if at_once:
+            self._process.kill()
         try:
             self._process.stdin.close()
         except BrokenPipeError:
