@@ -217,9 +217,7 @@ def verify(
 ) -> None:
     """Read every file of a model and compare it with what was installed."""
     library = begin(typer_context, data_dir, log_level, language).library()
-    names = [model] if model else [info.id for info in library.list() if info.installed]
-    if model:
-        library.ref(model)
+    names = [model] if model else library.present()
     failures = {name: _damage(library, name) for name in names}
     damaged = [failure for failure in failures.values() if failure is not None]
     if as_json:
@@ -236,6 +234,8 @@ def _damage(library: ModelLibrary, name: str) -> AppError | None:
         with pull_progress(name) as on_progress:
             library.verify(name, on_progress=on_progress)
     except AppError as error:
+        if error.report.code is not ErrorCode.WEIGHTS_CORRUPT:
+            raise
         return error
     return None
 

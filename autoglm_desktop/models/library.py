@@ -104,10 +104,11 @@ class ModelLibrary:
         """The installed model, ready to load. Raises AppError MODEL_MISSING, MODEL_UNKNOWN."""
         info = self.info(model_id)
         if not info.installed:
+            gone = msg("The model {name} is not on this machine.", name=info.display_name)
+            if Manifest.read(self._places.installed(model_id)) is not None:
+                gone = msg("Files of the model {name} are damaged or gone.", name=info.display_name)
             raise AppError(
-                ErrorCode.MODEL_MISSING,
-                msg("The model {name} is not on this machine.", name=info.display_name),
-                msg("Fetch it: autoglm-desktop models pull {model}", model=model_id),
+                ErrorCode.MODEL_MISSING, gone, msg("Fetch it: autoglm-desktop models pull {model}", model=model_id)
             )
         return ModelRef(model_id, str(self._places.installed(model_id)))
 
@@ -171,6 +172,10 @@ class ModelLibrary:
             (add_folder if path.is_dir() else add_gguf)(path, manifest, self._places, monitor)
         return self.info(model_id)
 
+    def present(self) -> tuple[str, ...]:
+        """Ids of what was installed here, also where files of it are damaged or gone since."""
+        return tuple(name for name in self._folders() if Manifest.read(self._places.installed(name)) is not None)
+
     def verify(self, model_id: str, *, on_progress: OnProgress = untold, cancelled: Cancelled = never) -> None:
         """Read every file of an installed model. Blocks.
 
@@ -222,10 +227,12 @@ class ModelLibrary:
         return manifest if manifest is not None and manifest.complete(folder) else None
 
     def _installed_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self._folders() if self._manifest(name) is not None)
+
+    def _folders(self) -> tuple[str, ...]:
         if not self._places.models.is_dir():
             return ()
-        folders = sorted(path.name for path in self._places.models.iterdir() if not path.name.startswith("."))
-        return tuple(name for name in folders if self._manifest(name) is not None)
+        return tuple(sorted(path.name for path in self._places.models.iterdir() if not path.name.startswith(".")))
 
     def _from_entry(self, entry: ModelEntry, manifest: Manifest | None) -> ModelInfo:
         return ModelInfo(

@@ -202,6 +202,10 @@ def test_a_damaged_model_is_found_and_said(tmp_path: Path, shared_data_dir: Path
     assert "tokenizer.json" in done.json["models"][0]["detail"]
     checks = {check["name"]: check for check in run(tmp_path, "doctor", "--json").json["checks"]}
     assert not checks["model"]["ok"]
+    (folder / "tokenizer.json").write_bytes(damaged[:1000])
+    cut = run(tmp_path, "models", "verify", "--json")
+    assert (cut.status, cut.json["ok"]) == (1, False)
+    assert "tokenizer.json" in cut.json["models"][0]["detail"]
 
 
 def test_the_guides_question_is_answered_in_chinese_without_a_display_and_a_terminal(

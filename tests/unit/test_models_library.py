@@ -257,6 +257,21 @@ def test_a_model_with_a_file_missing_is_not_installed_and_a_pull_heals_it(librar
     library.verify(MODEL_ID)
 
 
+def test_truncated_weights_are_called_damaged_and_are_verified_with_the_rest(library: ModelLibrary) -> None:
+    """As if they were not there, to `verify` all was well."""
+    _pull(library)
+    weights = Path(library.ref(MODEL_ID).folder, "model.safetensors")
+    with weights.open("r+b") as file:
+        file.truncate(weights.stat().st_size // 2)
+    with pytest.raises(AppError) as caught:
+        library.ref(MODEL_ID)
+    assert (_code(caught), "damaged" in str(caught.value.report.cause)) == (ErrorCode.MODEL_MISSING, True)
+    assert library.present() == (MODEL_ID,)
+    with pytest.raises(AppError) as caught:
+        library.verify(MODEL_ID)
+    assert _code(caught) is ErrorCode.WEIGHTS_CORRUPT
+
+
 def test_removing_gives_the_bytes_back(library: ModelLibrary) -> None:
     _pull(library)
     held = library.info(MODEL_ID).disk_bytes
