@@ -348,6 +348,12 @@ def test_the_plot_arrives_after_the_panel_and_draws_what_is_drawn(qtbot: QtBot, 
         shown.panel.cards.power.show_series(shown.service.series())
         assert {"decode", "idle", "screen"} <= set(power.legend.names)
         assert "decode" in power.legend.accessibleName()
+        for width in (180, 240, 300, 420):
+            high = []
+            for names in (("idle",), ("idle", "screen", "loading", "decode"), ("idle", "screen", "prefill", "decode")):
+                power.legend.show_names(names)
+                high.append(power.legend.heightForWidth(width))
+            assert len(set(high)) == 1, "what stands below does not move"
         plot = power.plot
         assert plot is not None
         qtbot.waitUntil(lambda: shown.look.theme.fp16.lower() in _colors(shown.panel), timeout=5000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy
@@ -55,8 +57,14 @@ def component_name(name: str) -> str:
     }[name]
 
 
+_USUAL = ("decode", "prefill", "loading", "screen", "idle")
+
+
 class Legend(Panel):
-    """Swatch and name of each component in the plot, from the top of the stack down; wrapped where it must be."""
+    """Swatch and name of each component in the plot, from the top of the stack down; wrapped where it must be.
+
+    It keeps room for those of a usual answer, so that what stands below does not move away under the mouse.
+    """
 
     def __init__(self, look: Appearance) -> None:
         super().__init__(look)
@@ -92,13 +100,14 @@ class Legend(Panel):
         return QSize(80, self._line_px())
 
     def heightForWidth(self, width: int) -> int:
-        return max((box.bottom() + 1 for _, box in self._placed(width)), default=self._line_px())
+        placed = [*self._placed(width, self._names), *self._placed(width, _USUAL)]
+        return max(box.bottom() + 1 for _, box in placed)
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)
         theme = self.look.theme
         painter.setFont(self._font())
-        for name, box in self._placed(self.width()):
+        for name, box in self._placed(self.width(), self._names):
             color = component_color(name, theme)
             swatch = QRectF(box.left(), box.center().y() - _SWATCH_PX / 2, _SWATCH_PX, _SWATCH_PX)
             painter.fillRect(swatch, QColor(color))
@@ -110,10 +119,10 @@ class Legend(Panel):
             )
         painter.end()
 
-    def _placed(self, width: int) -> list[tuple[str, QRect]]:
+    def _placed(self, width: int, names: Sequence[str]) -> list[tuple[str, QRect]]:
         metrics, line = QFontMetrics(self._font()), self._line_px()
         placed, x, y = [], 0, 0
-        for name in self._names:
+        for name in names:
             wide = _SWATCH_PX + _GAP_PX + metrics.horizontalAdvance(component_name(name)) + 2
             if x and x + wide > width:
                 x, y = 0, y + line

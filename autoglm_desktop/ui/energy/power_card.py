@@ -68,9 +68,8 @@ class PowerCard(Card):
             note = tr("off") if view.snapshot.down else words.DASH
             shown = Shown(tr("Power"), "", note=note, tip=tr("The simulated phone did not move."))
         else:
-            charging = tr("charging") if flows.power_w < 0.0 else ""
             tip = tr("What the phone's parts draw now; out of the cell {watts} W.", watts=words.watts(flows.power_w))
-            shown = Shown(tr("Power"), words.watts(flows.used_w), "W", charging, Provenance.SIMULATED, tip)
+            shown = Shown(tr("Power"), words.watts(flows.used_w), "W", "", Provenance.SIMULATED, tip)
         self.power.show_value(shown)
 
     def show_series(self, series: EnergySeries) -> None:
