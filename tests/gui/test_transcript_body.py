@@ -7,13 +7,14 @@ import random
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QGuiApplication, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QApplication, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from autoglm_desktop.ui.style import DARK, LIGHT
 from autoglm_desktop.ui.transcript.background import Background
-from autoglm_desktop.ui.transcript.blocks import Code, Para, Place, Span
+from autoglm_desktop.ui.transcript.blocks import Code, Formula, Para, Place, Span
 from autoglm_desktop.ui.transcript.body import Body, Tools
 from autoglm_desktop.ui.transcript.code_block import CodeBlock
 from autoglm_desktop.ui.transcript.formulas import Formulas, Key, picture, typeset
@@ -107,6 +108,25 @@ def test_a_formula_is_set_and_copied_as_latex(tools: Tools, qtbot: QtBot) -> Non
     prose.pane.selectAll()
     assert selected_text(prose.pane.textCursor()) == "So $E = mc^2$ holds."
     assert prose.pane.createMimeDataFromSelection().text() == "So $E = mc^2$ holds."
+
+
+def test_a_formula_wider_than_the_column_is_drawn_in_the_size_that_it_has_there(tools: Tools, qtbot: QtBot) -> None:
+    wide = " + ".join(rf"\frac{{x_{{{n}}}}}{{e^{{-x^2}}}}" for n in range(30))
+    prose = Prose(tools.look)
+    prose.set_blocks(tuple(block for block in parse(f"$${wide}$$") if isinstance(block, Para | Formula)))
+    prose.arrange(400)
+    qtbot.waitUntil(lambda: not tools.look.formulas.awaited, timeout=20_000)
+    prose.refresh_formulas()
+    prose.arrange(400)
+    cursor = prose.pane.textCursor()
+    cursor.movePosition(QTextCursor.MoveOperation.Start)
+    cursor.movePosition(QTextCursor.MoveOperation.Right)
+    form = cursor.charFormat().toImageFormat()
+    assert 380 < form.width() <= 400
+    image = prose.pane.document().resource(QTextDocument.ResourceType.ImageResource, QUrl(form.name()))
+    ratio = prose.devicePixelRatioF()
+    assert abs(image.width() - form.width() * ratio) <= 1
+    assert abs(image.height() - form.height() * ratio) <= 1
 
 
 def test_what_cannot_be_set_stays_as_source(tools: Tools, qtbot: QtBot) -> None:

@@ -114,7 +114,7 @@ def picture(drawing: Drawing, color: str, ratio: float, *, above: float = 0, bel
     """The formula in one colour with `ratio` device pixels to a logical one, with empty space `above` and `below`."""
     width, height = drawing.width, above + drawing.ascent + drawing.descent + below
     if width * height * ratio * ratio > MAX_PICTURE_PX:
-        ratio = 1.0
+        ratio = min(ratio, 1.0)
     image = QImage(round(width * ratio) or 1, round(height * ratio) or 1, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)
     painter = QPainter(image)

@@ -283,8 +283,11 @@ def resolve(look: Look, span: Span, *, room: int, level: int = 0) -> TextOp | Pi
 
 
 def insert_formula(cursor: QTextCursor, look: Look, op: PictureOp, color: str, ratio: float) -> None:
-    """Insert the picture of a formula; `ratio` device pixels to a logical one."""
-    drawing, ratio = op.drawing, max(1.0, ratio)
+    """Insert the picture of a formula; `ratio` device pixels to a logical one.
+
+    A formula that is made smaller to fit is drawn in that size: a picture that is shrunk later loses its thin strokes.
+    """
+    drawing, ratio = op.drawing, max(1.0, ratio) * op.scale
     align, above, below = _alignment(drawing, QFontMetricsF(look.font(_HEADING_PX[0])), op.key.display)
     name = QUrl(f"formula:{hash((op.key, color, ratio)) & 0xFFFFFFFFFFFF:x}")
     document, kind = cursor.document(), QTextDocument.ResourceType.ImageResource
