@@ -47,7 +47,11 @@ def _run(arguments: list[str]) -> int:
         if app.has_display():
             return _run_kiosk(arguments) if _names_kiosk(arguments) else app.run_window(arguments)
         if _names_kiosk(arguments):
-            print("autoglm-desktop: the kiosk needs a display, and none was found.", file=sys.stderr)
+            print(
+                "autoglm-desktop: the kiosk needs a display, and none was found. "
+                "Start it in a desktop session, or set DISPLAY.",
+                file=sys.stderr,
+            )
             return 1
         arguments = ["chat", *arguments, *_without_display()]
     with held() as check:

@@ -51,11 +51,13 @@ def data_folder(context: Context) -> Check:
 
 
 def settings(context: Context) -> Check:
-    """What reading them told: a file set aside, unknown keys."""
+    """What reading them told: a file set aside, unknown keys. The application works all the same."""
+    path = str(context.paths.settings)
     if not context.notices:
-        return Check("settings", True, str(context.paths.settings))
-    detail = " ".join(str(notice) for notice in context.notices)
-    return Check("settings", False, detail, tr("Look at the file that is named; the valid settings are used."))
+        return Check("settings", True, path, required=False)
+    detail = " ".join((f"{path}:", *(str(notice) for notice in context.notices)))
+    fix = tr("Look at the file that is named; the valid settings are used.")
+    return Check("settings", False, detail, fix, required=False)
 
 
 def database(context: Context) -> Check:

@@ -87,8 +87,19 @@ def _read(path: Path) -> dict[str, Any]:
         if size > MAX_FILE_BYTES:
             raise _refused(path, f"it has {size} bytes, and at most {MAX_FILE_BYTES} are allowed")
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise no_file(path) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise _refused(path, str(error)) from error
+
+
+def no_file(path: Path) -> AppError:
+    """The file of a scenario or a sweep is not there."""
+    return AppError(
+        ErrorCode.BAD_INPUT,
+        msg("There is no file {name}.", name=str(path)),
+        msg("Check the path. Scenarios that ship are called by their name: {names}.", names=", ".join(scenario_ids())),
+    )
 
 
 def _explain(where: tuple[int | str, ...], problem: str, value: object) -> str:

@@ -26,7 +26,7 @@ from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.profile import Profile, load_profile
 from autoglm_desktop.energy.quality_figures import Quality
 from autoglm_desktop.energy.scenario import AmbientC, Scenario
-from autoglm_desktop.energy.scenario_files import MAX_FILE_BYTES, load_scenario
+from autoglm_desktop.energy.scenario_files import MAX_FILE_BYTES, load_scenario, no_file
 from autoglm_desktop.energy.scenario_run import run_scenario
 
 MAX_RUNS = 200_000
@@ -106,6 +106,8 @@ def read_grid(path: Path) -> Grid:
     except ValidationError as error:
         found = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise _refused(path, "; ".join(found[:6]).lstrip(": ")) from error
+    except FileNotFoundError as error:
+        raise no_file(path) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _refused(path, str(error)) from error
 

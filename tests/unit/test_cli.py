@@ -241,7 +241,8 @@ class TestDoctor:
         found = {check["name"]: check for check in run(tmp_path, "doctor", "--json").json["checks"]}
         assert not found["database"]["ok"]
         assert "conversations.sqlite3" in found["database"]["detail"]
-        assert not found["settings"]["ok"]
+        assert (found["settings"]["ok"], found["settings"]["required"]) == (False, False), "it works all the same"
+        assert str(tmp_path / "settings.json") in found["settings"]["detail"]
 
     def test_a_database_of_a_newer_version_is_found(self, tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / "conversations.sqlite3")) as connection:

@@ -12,6 +12,7 @@ from autoglm_desktop.energy.profile import profile_ids
 from autoglm_desktop.energy.scenario import MAX_TURNS, clock_s, clock_text
 from autoglm_desktop.energy.scenario_files import MAX_FILE_BYTES, load_scenario, read_scenario, scenario_ids
 from autoglm_desktop.energy.scenario_turns import turns_of
+from autoglm_desktop.energy.sweep import read_grid
 
 SHIPPED = (
     "booth-day", "commute", "hot-car", "night-standby", "travel-day", "voice-session", "winter-street",
@@ -140,5 +141,7 @@ def test_own_scenarios_stand_beside_those_that_ship(tmp_path: Path) -> None:
     assert load_scenario("mine", tmp_path) == load_scenario(str(path))
     with pytest.raises(AppError, match="commute"):
         load_scenario("nowhere", tmp_path)
-    with pytest.raises(AppError, match="gone"):
-        load_scenario(str(tmp_path / "gone.toml"))
+    for read in (load_scenario, lambda path: read_grid(Path(path))):
+        with pytest.raises(AppError, match=r"no file .*gone") as caught:
+            read(str(tmp_path / "gone.toml"))
+        assert "commute" in str(caught.value.report.next_step)

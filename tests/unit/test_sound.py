@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,21 @@ def test_a_recording_that_was_cut_short_gives_what_is_there(tmp_path: Path) -> N
     path = write_wav(tmp_path / "tone.wav", _tone(4.0, RATE_HZ))
     path.write_bytes(path.read_bytes()[: 44 + 2 * RATE_HZ * 2])
     assert sum(map(len, _all(path))) == pytest.approx(2 * RATE_HZ, abs=RATE_HZ // 10)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "loudness"), [(1.0, 1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 0.0, 0.5), (0.0, 1.0, 0.5)]
+)
+def test_two_channels_become_one_that_can_be_heard(tmp_path: Path, left: float, right: float, loudness: float) -> None:
+    """Channels of opposite sign, as of a microphone with its wires swapped, would cancel each other."""
+    tone = _tone(2.0, 44_100)
+    path = tmp_path / "stereo.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 2, 44_100, 0, "NONE", ""))
+        file.writeframes((np.stack((left * tone, right * tone), axis=1) * 32767).astype("<i2").tobytes())
+    heard = np.concatenate(_all(path))[RATE_HZ // 2 : RATE_HZ]
+    assert np.abs(heard).mean() == pytest.approx(loudness * np.abs(tone).mean(), rel=0.05)
+    assert np.abs(np.fft.rfft(heard)).argmax() * 2 == pytest.approx(440.0, abs=2.0)
 
 
 def _encoded(path: Path, seconds: float, rate_hz: int, channels: int = 1) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import av
@@ -37,6 +37,10 @@ def probe(path: Path) -> None:
     with _opened(path) as container:
         if container.duration is not None and container.duration / av.time_base > MAX_AUDIO_S:
             raise _too_long(path)
+
+
+_CANCELLED = 0.1
+"""Of the louder channel: one channel alone leaves half of it in the mean, and two different ones more."""
 
 
 def blocks(path: Path, length: int, check: Callable[[], None]) -> Iterator[NDArray[np.float32]]:
@@ -77,10 +81,12 @@ def _form(frame: av.AudioFrame) -> tuple[str, str, int]:
 
 
 def _resampled(frames: Iterator[av.AudioFrame]) -> Iterator[NDArray[np.int16]]:
-    """Frames of one form."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    """Frames of one form, as one channel."""
+    first = next(frames)
+    layout = "stereo" if first.layout.nb_channels == 2 else "mono"
+    resampler = av.AudioResampler(format="s16", layout=layout, rate=RATE_HZ)
     try:
-        for frame in frames:
+        for frame in chain((first,), frames):
             frame.pts = None  # cut files have times that go back
             for part in resampler.resample(frame):
                 yield _samples(part)
@@ -118,7 +124,16 @@ def _opened(path: Path) -> av.container.InputContainer:
 
 
 def _samples(frame: av.AudioFrame) -> NDArray[np.int16]:
-    return np.asarray(frame.to_ndarray(), np.int16).reshape(-1)
+    """The mean of two channels, or the louder one where they cancel each other (a wire the wrong way round)."""
+    values = np.asarray(frame.to_ndarray(), np.int16).reshape(-1, frame.layout.nb_channels)
+    if values.shape[1] == 1 or not len(values):
+        return values.reshape(-1)
+    mean = values.mean(axis=1, dtype=np.float32)
+    loudness = np.abs(values.astype(np.int32)).mean(axis=0)
+    if np.abs(mean).mean() < _CANCELLED * loudness.max():
+        return values[:, int(loudness.argmax())]
+    joined: NDArray[np.int16] = mean.round().astype(np.int16)
+    return joined
 
 
 def _floats(samples: NDArray[np.int16]) -> NDArray[np.float32]:
