@@ -64,6 +64,8 @@ def _rounded(transcript: Transcript) -> dict[str, object]:
 def _summarise(transcript: Transcript) -> None:
     if not transcript.segments:
         print(tr("No speech was heard."), file=sys.stderr)
+    if transcript.cut_short:
+        print(tr("The recording ends before its time: what is left of it was written down."), file=sys.stderr)
     told = tr(
         "{duration:.1f} s of sound in {seconds:.1f} s, language: {language}",
         duration=transcript.duration_s,

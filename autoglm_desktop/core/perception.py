@@ -58,13 +58,17 @@ class SpeechSegment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Speech as text; `language` is an ISO 639-1 code, `duration_s` of the audio, `seconds` the time it took."""
+    """Speech as text; `language` is an ISO 639-1 code, `duration_s` of the audio, `seconds` the time it took.
+
+    `cut_short`: the head of the file tells of more sound than there is in it.
+    """
 
     text: str
     language: str
     duration_s: float
     seconds: float
     segments: tuple[SpeechSegment, ...]
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

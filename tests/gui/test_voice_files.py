@@ -38,6 +38,19 @@ def test_a_bad_sound_file_is_said_in_place_and_the_message_kept(
         assert voice.composer.text() == "Kept"
 
 
+def test_a_recording_that_ends_before_its_time_is_written_down_and_said(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    from autoglm_desktop.devices.audio import write_wav
+
+    write_wav(tmp_path / "cut.wav", noise(1))
+    with talking(qapp, tmp_path / "data", spoken(), Ear("What is left.")) as (_, voice, _speaker):
+        voice.handle_audio_files([tmp_path / "cut.wav"])
+        qtbot.waitUntil(voice.strip.error.isVisible)
+        assert voice.composer.text() == "What is left."
+        assert "cut.wav" in voice.strip.error.accessibleName() + voice.strip.error.text()
+
+
 def test_every_bad_one_of_several_files_is_named_when_all_are_done(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path
 ) -> None:

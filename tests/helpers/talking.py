@@ -29,7 +29,10 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 class Ear:
-    """What the engine hears: given texts, one for each recording; it keeps the samples that it got."""
+    """What the engine hears: given texts, one for each recording; it keeps the samples that it got.
+
+    A file whose name begins with "cut" ends before its time.
+    """
 
     def __init__(self, *texts: str | ErrorReport) -> None:
         self._texts = list(texts)
@@ -43,7 +46,8 @@ class Ear:
         if isinstance(text, ErrorReport):
             return text
         pieces = tuple(SpeechSegment(0.0, 1.0, piece) for piece in text.split("|") if piece)
-        return Transcript(text.replace("|", " "), "en", 1.0, 0.1, pieces)
+        cut = self.paths[-1].name.startswith("cut")
+        return Transcript(text.replace("|", " "), "en", 1.0, 0.1, pieces, cut)
 
 
 def at_once(_seconds: float, _stopped: threading.Event) -> None:

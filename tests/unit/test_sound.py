@@ -12,7 +12,7 @@ import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.limits import MAX_AUDIO_S
-from autoglm_desktop.engine.runtime.sound import RATE_HZ, blocks, probe
+from autoglm_desktop.engine.runtime.sound import RATE_HZ, blocks, is_cut_short, probe
 from tests.helpers.audio_files import write_wav
 
 
@@ -77,6 +77,35 @@ def test_two_channels_become_one_that_can_be_heard(tmp_path: Path, left: float, 
     heard = np.concatenate(_all(path))[RATE_HZ // 2 : RATE_HZ]
     assert np.abs(heard).mean() == pytest.approx(loudness * np.abs(tone).mean(), rel=0.05)
     assert np.abs(np.fft.rfft(heard)).argmax() * 2 == pytest.approx(440.0, abs=2.0)
+
+
+@pytest.mark.parametrize("name", ["tone.wav", "tone.flac", "tone.mp3", "tone.ogg"])
+def test_a_head_that_tells_more_than_there_is_shows_what_is_missing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if path.suffix == ".wav":
+        write_wav(path, _tone(4.0, RATE_HZ))
+    else:
+        _encoded(path, 4.0, 48_000)
+    whole = path.read_bytes()
+    exact = path.suffix in (".wav", ".flac")
+    for share in (1.0, 0.6):
+        path.write_bytes(whole[: int(share * len(whole))])
+        told_s, heard_s = probe(path), sum(map(len, _all(path))) / RATE_HZ
+        assert (told_s is not None) == exact
+        assert told_s is None or told_s == pytest.approx(4.0, abs=0.05)
+        assert is_cut_short(heard_s, told_s) == (exact and share < 1.0)
+
+
+def test_a_streamed_recording_is_not_taken_for_a_cut_one(tmp_path: Path) -> None:
+    """Its head was written before anybody knew how long it would become."""
+    path = write_wav(tmp_path / "tone.wav", _tone(2.0, RATE_HZ))
+    data = bytearray(path.read_bytes())
+    for place in (4, 40):
+        data[place : place + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    heard_s = sum(map(len, _all(path))) / RATE_HZ
+    assert heard_s == pytest.approx(2.0, abs=0.05)
+    assert not is_cut_short(heard_s, probe(path))
 
 
 def _encoded(path: Path, seconds: float, rate_hz: int, channels: int = 1) -> bytes:

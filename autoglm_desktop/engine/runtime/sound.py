@@ -19,11 +19,17 @@ log = logging.getLogger(__name__)
 
 RATE_HZ = 16_000
 _CHECK_FRAMES = 200
+_EXACT = ("wav", "flac")
+_UNKNOWN_RIFF = 0x7FFF_0000
+"""Programs that write to a pipe put the largest number there is, or a little less."""
 _AGAIN = msg("Get the file again, or use another one.")
 
 
-def probe(path: Path) -> None:
-    """Look at the head of a file. Raises AppError BAD_INPUT: not there, empty, no sound in it, too long."""
+def probe(path: Path) -> float | None:
+    """Look at the head of a file. Raises AppError BAD_INPUT: not there, empty, no sound in it, too long.
+
+    Returns the seconds that it tells of, None for a form whose head does not know (other lengths are estimates).
+    """
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
@@ -35,8 +41,28 @@ def probe(path: Path) -> None:
     if size_bytes > MAX_AUDIO_FILE_BYTES:
         raise _too_long(path)
     with _opened(path) as container:
-        if container.duration is not None and container.duration / av.time_base > MAX_AUDIO_S:
+        seconds = None if container.duration is None else container.duration / av.time_base
+        if seconds is not None and seconds > MAX_AUDIO_S:
             raise _too_long(path)
+        if seconds is None or container.format.name not in _EXACT:
+            return None
+        return seconds * max(1.0, _riff_bytes(path) / size_bytes)
+
+
+def is_cut_short(heard_s: float, told_s: float | None) -> bool:
+    """Whether the head of a file (`probe`) told of more than was decoded; decoders may drop a little at the end."""
+    return told_s is not None and heard_s < 0.97 * told_s - 0.1
+
+
+def _riff_bytes(path: Path) -> int:
+    """How long a WAV file says that it is, in bytes, where FFmpeg goes by what is there.
+
+    0 for another file, and for one that was streamed and does not know.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+    told = int.from_bytes(head[4:8], "little")
+    return told + 8 if head[:4] == b"RIFF" and told < _UNKNOWN_RIFF else 0
 
 
 _CANCELLED = 0.1

@@ -18,7 +18,7 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import SpeechSegment, Transcript
 
 from .contracts import ProgressSink
-from .sound import RATE_HZ, blocks, probe
+from .sound import RATE_HZ, blocks, is_cut_short, probe
 
 Check: TypeAlias = Callable[[], None]
 """Called between steps; raises to end the work."""
@@ -106,7 +106,7 @@ class SpeechReader:
         """
         began_s = time.perf_counter()
         asked = None if language is None else self._language(language)
-        probe(path)
+        told_s = probe(path)
         found: list[tuple[SpeechSegment, str]] = []
         heard = 0
         for block, begin in self._blocks(path, check):
@@ -118,7 +118,9 @@ class SpeechReader:
                 on_segment(told)
         segments = tuple(segment for segment, _ in found)
         seconds = time.perf_counter() - began_s
-        return Transcript(_joined(found), asked or _main_language(found), heard / RATE_HZ, seconds, segments)
+        heard_s = heard / RATE_HZ
+        language = asked or _main_language(found)
+        return Transcript(_joined(found), language, heard_s, seconds, segments, is_cut_short(heard_s, told_s))
 
     def _blocks(self, path: Path, check: Check) -> Iterator[tuple[Samples, int]]:
         """Pieces of the recording and where they begin, in samples; all but the last end in a pause if there is one."""

@@ -155,7 +155,9 @@ class WordButton(Button):
             picture = pixmap(self._icon, color.name(), size, self.devicePixelRatioF())
             painter.drawPixmap(left, (self.height() - size) // 2, picture)
             box.setLeft(left + size)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.text())
+        room = box.width() - (2 * 6 if self._outlined else 0)
+        text = QFontMetrics(self._font).elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
         painter.end()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from autoglm_desktop.core.i18n import tr
@@ -14,7 +14,8 @@ from .buttons import WordButton
 from .look import Look
 from .stack import Piece
 
-_GAP_PX = 10
+_GAP_PX, _TITLE_GAP_PX, _LINE_GAP_PX = 10, 12, 28
+_CENTER = int(Qt.AlignmentFlag.AlignHCenter) | int(Qt.TextFlag.TextWordWrap)
 
 
 class Greeting(Piece):
@@ -34,11 +35,22 @@ class Greeting(Piece):
             chip.setToolTip(tr("Ask this"))
             chip.clicked.connect(partial(self._choose, chip))
 
+    @staticmethod
+    def _tall(font: QFont, text: str, width: int) -> int:
+        """Of a text that is wrapped where it must be."""
+        return QFontMetrics(font).boundingRect(QRect(0, 0, width, 10_000), _CENTER, text).height()
+
     def _choose(self, chip: WordButton, _: bool = False) -> None:
         self.chosen.emit(chip.text())
 
+    def fit(self, height: int) -> None:
+        """Leave out the suggestions that are not seen whole in `height` pixels, after `arrange`."""
+        for chip in self.chips:
+            chip.setVisible(chip.geometry().bottom() < height)
+
     def arrange(self, width: int) -> int:
-        head = QFontMetrics(self._look.font(24)).height() + 12 + QFontMetrics(self._look.font(14)).height() + 28
+        head = self._tall(self._look.font(24, bold=True), self._title, width) + _TITLE_GAP_PX
+        head += self._tall(self._look.font(14), self._line, width) + _LINE_GAP_PX
         lines: list[list[WordButton]] = [[]]
         used = 0
         for chip in self.chips:
@@ -70,13 +82,13 @@ class Greeting(Piece):
         painter = QPainter(self)
         box = self.rect()
         look = self._look
-        center = int(Qt.AlignmentFlag.AlignHCenter)
         painter.setPen(look.ink(look.theme.text))
         painter.setFont(look.font(24, bold=True))
-        painter.drawText(box, center, self._title)
+        painter.drawText(box, _CENTER, self._title)
         painter.setPen(look.ink(look.theme.muted))
         painter.setFont(look.font(14))
-        painter.drawText(box.adjusted(0, QFontMetrics(look.font(24)).height() + 12, 0, 0), center, self._line)
+        head = self._tall(look.font(24, bold=True), self._title, box.width()) + _TITLE_GAP_PX
+        painter.drawText(box.adjusted(0, head, 0, 0), _CENTER, self._line)
         painter.end()
 
 

@@ -377,9 +377,9 @@ class TranscriptView(Column):
         width = self._column()
         height = self._greeting.arrange(width)
         area = self.viewport().rect()
-        self._greeting.setGeometry(
-            (area.width() - width) // 2, max(TOP_PX, (area.height() - height) * 2 // 5), width, height
-        )
+        top = max(TOP_PX, (area.height() - height) * 2 // 5)
+        self._greeting.setGeometry((area.width() - width) // 2, top, width, height)
+        self._greeting.fit(area.height() - top)
         self._greeting.show()
 
     def _set_look(self, theme: Theme) -> None:

@@ -12,12 +12,19 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Signal
 
 from autoglm_desktop.assistant.assistant import Assistant
-from autoglm_desktop.core.errors import AppError, ErrorReport
+from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import Failed, PerceptionEvent, Phase, PhaseChanged
+from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import SpeechHeard, Transcribed
 from autoglm_desktop.ui.bridge import Bridge
 
 log = logging.getLogger(__name__)
+
+_CUT_SHORT = ErrorReport(
+    ErrorCode.BAD_INPUT,
+    msg("The recording ends before its time: what is left of it was written down."),
+    msg("Get the file again if something is missing."),
+)
 
 
 class Client(Protocol):
@@ -121,7 +128,7 @@ class Scribe(QObject):
             case Transcribed(_, transcript):
                 if not job.any_piece and transcript.text:
                     job.client.heard(transcript.text)
-                self._end(told.key, None)
+                self._end(told.key, _CUT_SHORT if transcript.cut_short else None)
             case Failed(_, error):
                 self._end(told.key, error)
 
