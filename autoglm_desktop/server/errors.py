@@ -28,6 +28,8 @@ _STATUS = {
     ErrorCode.MODEL_UNKNOWN: (503, "model_missing"),
     ErrorCode.CANCELLED: (503, "closing"),
 }
+TEXT, LIST, OBJECT = "(text)", "(list)", "(object)"
+"""Tags of the ways to write a field (`options`). In the place of an error they tell how, and the message only where."""
 _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
@@ -87,10 +89,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-_NO_NAMES = ("body", "(text)", "(list)", "(object)")
-"""In the place of an error these tell how the client wrote it (`options`), not where."""
-
-
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return error.refusal.response()
@@ -107,7 +105,7 @@ async def _app_error(_: Request, error: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()[0]
-    where = [str(part) for part in found["loc"] if part not in _NO_NAMES]
+    where = [str(part) for part in found["loc"] if part not in ("body", TEXT, LIST, OBJECT)]
     param = ".".join(where) or None
     if found["type"] == "json_invalid":
         return Refusal(400, "The body is not valid JSON.", "invalid_json").response()

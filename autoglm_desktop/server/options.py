@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from autoglm_desktop.core.messages import Sampling
 from autoglm_desktop.core.settings import Settings
 
-from .errors import Refused, bad
+from .errors import LIST, OBJECT, TEXT, Refused, bad
 
 T = TypeVar("T")
 
@@ -33,8 +33,6 @@ def _whole_characters(text: str) -> str:
 
 Plain = Annotated[str, AfterValidator(_whole_characters)]
 StopText = Annotated[str, StringConstraints(max_length=512), AfterValidator(_whole_characters)]
-TEXT, LIST, OBJECT = "(text)", "(list)", "(object)"
-"""Tags of what a client may write in two ways; they stand in no message (`errors`)."""
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 
 

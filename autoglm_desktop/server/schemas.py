@@ -6,19 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from .options import (
-    LIST,
-    MAX_STOPS,
-    OBJECT,
-    TEXT,
-    TEXT_OR_LIST,
-    TEXT_OR_OBJECT,
-    Options,
-    Plain,
-    StopText,
-    TokenLimit,
-    Wire,
-)
+from .errors import LIST, OBJECT, TEXT
+from .options import MAX_STOPS, TEXT_OR_LIST, TEXT_OR_OBJECT, Options, Plain, StopText, TokenLimit, Wire
 
 MAX_MESSAGES = 2048
 MAX_PARTS = 256
@@ -40,10 +29,7 @@ class ImageUrl(Wire):
 
 class ImageContent(Wire):
     type: Literal["image_url"]
-    image_url: Annotated[
-        Annotated[ImageUrl, Tag(OBJECT)] | Annotated[str, Tag(TEXT)],
-        TEXT_OR_OBJECT,
-    ]
+    image_url: Annotated[Annotated[ImageUrl, Tag(OBJECT)] | Annotated[str, Tag(TEXT)], TEXT_OR_OBJECT]
 
 
 class InputImageContent(Wire):
@@ -70,8 +56,6 @@ Contents = Annotated[
     TEXT_OR_LIST,
 ]
 """Plain text, or parts."""
-
-
 Stops = Annotated[
     Annotated[StopText, Tag(TEXT)] | Annotated[list[StopText], Field(max_length=MAX_STOPS), Tag(LIST)],
     TEXT_OR_LIST,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
@@ -220,11 +218,11 @@ def test_an_error_says_cause_next_step_and_details(view: TranscriptView, qtbot: 
 def test_a_full_context_offers_two_ways(view: TranscriptView) -> None:
     error = ErrorReport(ErrorCode.CONTEXT_FULL, msg("Full."), msg("Choose."))
     talk = Talk()
-    failed = [talk.user("q"), talk.answer("", state=NodeState.INTERRUPTED, error=error, usage=None)]
-    view.set_path(failed)
+    view.set_path([talk.user("q"), talk.answer("", state=NodeState.INTERRUPTED, error=error, usage=None)])
     assert not any("oldest" in one.accessibleName() for one in row(view, "n2").findChildren(Button)), "there are none"
     talk = Talk()
-    view.set_path([talk.user("before"), talk.answer("yes"), talk.user("q"), replace(failed[1], id="n4")])
+    before = [talk.user("before"), talk.answer("yes")]
+    view.set_path([*before, talk.user("q"), talk.answer("", state=NodeState.INTERRUPTED, error=error, usage=None)])
     heard: list[tuple[str, str]] = []
     view.context_choice.connect(lambda *told: heard.append(told))
     button(row(view, "n4"), "New conversation").click()

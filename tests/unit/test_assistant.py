@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,16 +24,10 @@ from autoglm_desktop.core.ports import TurnSink
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.store.store import Store
-from tests.helpers.assistants import Desk, Installed, assistant_over, desk_at
+from tests.helpers.assistants import Desk, Installed, assistant_over
 from tests.helpers.manual_engine import ManualEngine
 
 _DIED = ErrorReport(ErrorCode.ENGINE_DIED, msg("The engine died."), msg("Ask again."))
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_at(tmp_path / "conversations.sqlite") as made:
-        yield made
 
 
 def test_the_prompt_is_stored_before_the_engine_hears_of_it(tmp_path: Path) -> None:

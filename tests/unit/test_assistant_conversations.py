@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,9 @@ from autoglm_desktop.assistant.events import ConversationDeleted
 from autoglm_desktop.core.conversation import NodeState
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.messages import Role
-from tests.helpers.assistants import Desk, assistant_over, desk_at
+from tests.helpers.assistants import Desk, assistant_over
 from tests.helpers.manual_engine import ManualEngine
 from tests.helpers.trees import texts_of
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_at(tmp_path / "conversations.sqlite") as made:
-        yield made
 
 
 def test_a_temporary_chat_leaves_nothing_on_the_disk(tmp_path: Path) -> None:

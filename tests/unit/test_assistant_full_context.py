@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from autoglm_desktop.core.conversation import NodeState
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.events import FinishReason
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Role, TurnRequest
 from autoglm_desktop.core.ports import TurnSink
-from tests.helpers.assistants import Desk, assistant_over, desk_at
+from tests.helpers.assistants import Desk, assistant_over
 from tests.helpers.manual_engine import ManualEngine
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_at(tmp_path / "conversations.sqlite") as made:
-        yield made
 
 
 def _full(prompt: int = 3000, room: int = 100, context: int = 2048) -> ErrorReport:

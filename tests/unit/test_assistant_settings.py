@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,8 @@ from autoglm_desktop.core.events import EngineState, EngineStatus
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import Settings
-from tests.helpers.assistants import Desk, assistant_over, desk_at
+from tests.helpers.assistants import Desk, assistant_over
 from tests.helpers.manual_engine import ManualEngine
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_at(tmp_path / "conversations.sqlite") as made:
-        yield made
 
 
 def test_settings_are_used_told_and_saved(tmp_path: Path) -> None:

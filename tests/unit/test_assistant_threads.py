@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,9 @@ from autoglm_desktop.core.conversation import NodeState
 from autoglm_desktop.core.events import FinishReason
 from autoglm_desktop.engine.scripted import Hold, Reply, ScriptedEngine
 from autoglm_desktop.store.store import Store
-from tests.helpers.assistants import Desk, assistant_over, desk_at
+from tests.helpers.assistants import Desk, assistant_over
 from tests.helpers.manual_engine import ManualEngine
 from tests.helpers.trees import texts_of
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_at(tmp_path / "conversations.sqlite") as made:
-        yield made
 
 
 def test_a_listener_may_call_back_and_a_failing_one_hurts_nobody(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

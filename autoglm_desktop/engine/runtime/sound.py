@@ -22,6 +22,8 @@ _CHECK_FRAMES = 200
 _EXACT = ("wav", "flac")
 _UNKNOWN_RIFF = 0x7FFF_0000
 """Programs that write to a pipe put the largest number there is, or a little less."""
+_CANCELLED = 0.1
+"""Of the louder channel: one channel alone leaves half of it in the mean, and two different ones more."""
 _AGAIN = msg("Get the file again, or use another one.")
 
 
@@ -63,10 +65,6 @@ def _riff_bytes(path: Path) -> int:
         head = file.read(8)
     told = int.from_bytes(head[4:8], "little")
     return told + 8 if head[:4] == b"RIFF" and told < _UNKNOWN_RIFF else 0
-
-
-_CANCELLED = 0.1
-"""Of the louder channel: one channel alone leaves half of it in the mean, and two different ones more."""
 
 
 def blocks(path: Path, length: int, check: Callable[[], None]) -> Iterator[NDArray[np.float32]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Signal
@@ -259,8 +258,8 @@ class TranscriptView(Column):
             return NoticeRow(self._tools, entry, self._canvas)
         if entry.is_user:
             return PromptRow(self._tools, entry, self._intents, self._canvas)
-        before = (e for e in self._entries[: self._index[entry.key]] if isinstance(e, Row) and e.is_user)
-        alone = len(list(islice(before, 2))) < 2
+        prompt = self._row(entry.node.parent_id or "")
+        alone = prompt is not None and prompt.node.parent_id is None
         return AnswerRow(self._tools, entry, self._intents, self._canvas, alone=alone)
 
     def is_held(self, entry: Entry) -> bool:

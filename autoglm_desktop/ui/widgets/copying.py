@@ -11,17 +11,12 @@ from PySide6.QtWidgets import QMenu, QWidget
 from autoglm_desktop.core.i18n import tr
 
 
-def copy_menu(owner: QWidget, copy: Callable[[], None]) -> QMenu:
-    """A menu that copies; it deletes itself when it closes."""
+def open_copy_menu(owner: QWidget, copy: Callable[[], None], at: QPoint | None = None) -> None:
+    """A menu that copies, at a place of the screen or else in the middle of its owner; it deletes itself."""
     menu = QMenu(owner)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     menu.addAction(tr("Copy"), QKeySequence(QKeySequence.StandardKey.Copy), copy)
-    return menu
-
-
-def open_copy_menu(owner: QWidget, copy: Callable[[], None], at: QPoint | None = None) -> None:
-    """At a place of the screen, or else in the middle of its owner."""
-    copy_menu(owner, copy).popup(at or owner.mapToGlobal(owner.rect().center()))
+    menu.popup(at if at is not None else owner.mapToGlobal(owner.rect().center()))
 
 
 def copy_key(event: QKeyEvent, owner: QWidget, copy: Callable[[], None]) -> bool:
