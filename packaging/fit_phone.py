@@ -37,6 +37,15 @@ CURVE_SIGMA = 0.15
 BIN_S = 10
 SETTLED = slice(100, 300)
 """Seconds in which a run that began cool has come down to its sustained rate."""
+RUNS = (
+    "iphone-17-pro-deepseek-r1-1.5b-ane",
+    "iphone-17-pro-llama-3.2-3b-ane",
+    "iphone-17-pro-llama-3.2-3b-gpu",
+    "iphone-17-pro-mlx-deepseek-r1-distill-qwen-1.5b-4bit",
+    "iphone-17-pro-mlx-llama-3.2-3b-instruct-4bit",
+)
+"""The runs that the profile is fitted to: 4-bit weights of two models. Its one cost per GB read describes neither other
+formats nor other runtimes, which the folder of traces holds, too."""
 
 PARAMETERS: dict[str, tuple[str, float, float]] = {
     # name in the profile: (section, prior, relative width of the prior)
@@ -194,10 +203,11 @@ def main() -> int:
     parser.add_argument("--profile", type=Path, default=ROOT / "resources" / "phones" / "iphone-17-pro.toml")
     parser.add_argument("--write", action="store_true", help="put the result into the profile")
     args = parser.parse_args()
-    runs = [Run.read(path) for path in sorted(args.traces.glob("iphone-17-pro-*.json"))]
-    if not runs:
-        print(f"no traces in {args.traces}: pass --traces DIR", file=sys.stderr)
+    missing = [name for name in RUNS if not (args.traces / f"{name}.json").exists()]
+    if missing:
+        print(f"not in {args.traces}: {', '.join(missing)}. Pass --traces DIR", file=sys.stderr)
         return 1
+    runs = [Run.read(args.traces / f"{name}.json") for name in RUNS]
     profile = read_profile(args.profile)
     values = fit(profile, runs)
     lines = report(with_values(profile, values), runs)

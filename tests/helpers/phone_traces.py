@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def folder() -> Path:
     return path
 
 
-def rows() -> list[Row]:
-    return [_row(path) for path in sorted(folder().glob("*.json"))]
+def rows(names: Sequence[str]) -> list[Row]:
+    return [_row(folder() / f"{name}.json") for name in names]
 
 
 def _row(path: Path) -> Row:

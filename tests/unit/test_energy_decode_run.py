@@ -17,8 +17,6 @@ from autoglm_desktop.energy.profile import load_profile, profile_ids
 from autoglm_desktop.energy.shapes import SHAPES, Shape, read_gb
 from tests.helpers import phone_traces
 
-IPHONE = load_profile("iphone-17-pro")
-
 
 def _fit_script() -> ModuleType:
     path = Path(__file__).resolve().parents[2] / "packaging" / "fit_phone.py"
@@ -33,6 +31,10 @@ def _fit_script() -> ModuleType:
     return module
 
 
+IPHONE = load_profile("iphone-17-pro")
+FIT = _fit_script()
+
+
 def test_the_fields_are_those_of_the_command_line() -> None:
     result = decode_run(IPHONE, 1.8, seconds=30)
     assert set(result) == {"joules_per_token", "mean_w", "mean_tok_s", "tokens_per_percent", "series"}
@@ -42,7 +44,7 @@ def test_the_fields_are_those_of_the_command_line() -> None:
 
 
 def test_the_measured_rows_are_met_within_ten_percent() -> None:
-    for row in phone_traces.rows():
+    for row in phone_traces.rows(FIT.RUNS):
         got = decode_run(IPHONE, row.weights_gb)
         assert got["joules_per_token"] == pytest.approx(row.j_token, rel=0.10), row.name
         assert got["mean_w"] == pytest.approx(row.mean_w, rel=0.10), row.name
@@ -58,7 +60,7 @@ def test_the_rate_falls_in_the_first_two_minutes(weights_gb: float) -> None:
 
 
 def test_the_course_of_the_rate_is_that_of_a_run_that_began_cool() -> None:
-    rows = [row for row in phone_traces.rows() if row.cool]
+    rows = [row for row in phone_traces.rows(FIT.RUNS) if row.cool]
     assert rows
     for row in rows:
         series = decode_run(IPHONE, row.weights_gb)["series"]
@@ -68,17 +70,16 @@ def test_the_course_of_the_rate_is_that_of_a_run_that_began_cool() -> None:
 
 
 def test_the_shipped_constants_are_those_of_the_fit_and_a_model_left_out_is_predicted() -> None:
-    fit_phone = _fit_script()
-    runs = [fit_phone.Run.read(path) for path in sorted(phone_traces.folder().glob("*.json"))]
-    fitted = fit_phone.fit(IPHONE, runs)
+    runs = [FIT.Run.read(phone_traces.folder() / f"{name}.json") for name in FIT.RUNS]
+    fitted = FIT.fit(IPHONE, runs)
     for name, value in fitted.items():
-        assert getattr(getattr(IPHONE, fit_phone.PARAMETERS[name][0]), name) == pytest.approx(value, rel=0.02), name
+        assert getattr(getattr(IPHONE, FIT.PARAMETERS[name][0]), name) == pytest.approx(value, rel=0.02), name
     for model in {run.model for run in runs}:
-        values = fit_phone.fit(IPHONE, [run for run in runs if run.model != model])
-        profile = fit_phone.with_values(IPHONE, values)
+        values = FIT.fit(IPHONE, [run for run in runs if run.model != model])
+        profile = FIT.with_values(IPHONE, values)
         for run in runs:
             if run.model == model:
-                got = fit_phone.simulate(profile, run)
+                got = FIT.simulate(profile, run)
                 assert got.j_token == pytest.approx(run.j_token, rel=0.20), run.name
                 assert got.mean_w == pytest.approx(run.mean_w, rel=0.20), run.name
                 assert got.tok_s == pytest.approx(run.tok_s, rel=0.20), run.name
