@@ -15,6 +15,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.core.messages import ImagePart, Sampling
 from autoglm_desktop.core.precision import TierChoice
+from autoglm_desktop.core.text_files import NotTextError, decode
 
 from .answering import Answer, ask, cost_line, result_of
 from .attaching import attached_of, heard, take_in_images, with_transcript
@@ -159,11 +160,10 @@ def _prompt(argument: str | None, *, as_json: bool) -> str | None:
 
 
 def _standard_input() -> str:
-    raw = sys.stdin.buffer.read()
     try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(error.start) from error
+        return decode(sys.stdin.buffer.read())
+    except NotTextError as error:
+        raise _not_utf8(error.offset) from error
 
 
 def _not_utf8(offset: int) -> AppError:

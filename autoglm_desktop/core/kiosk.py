@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import tomllib
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import AppError, ErrorCode
 from .i18n import msg
+from .text_files import read_toml
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 _MAX_FILE_BYTES = 256 * 1024
@@ -104,14 +104,7 @@ class KioskConfig(BaseModel):
 def load_kiosk(path: Path) -> KioskConfig:
     """Read and check the file. Raises AppError BAD_INPUT that names the file, the key and what is allowed."""
     try:
-        raw = path.read_bytes()
-        if len(raw) > _MAX_FILE_BYTES:
-            raise _refused(path, f"{len(raw)} bytes, at most {_MAX_FILE_BYTES}")
-        return KioskConfig.model_validate(tomllib.loads(raw.decode()))
-    except OSError as error:
-        raise _refused(path, error.strerror or str(error)) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _refused(path, str(error)) from error
+        return KioskConfig.model_validate(read_toml(path, _MAX_FILE_BYTES))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(map(str, first["loc"]))

@@ -6,13 +6,12 @@ A file that cannot be read is set aside as ``settings.json.bad-<time>`` and the 
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -20,6 +19,7 @@ from .errors import AppError, ErrorCode
 from .i18n import Text, msg
 from .precision import TierChoice
 from .problems import explain, refuse_lookalikes
+from .text_files import MAX_CONFIG_BYTES, parse_json, read_text
 
 DEFAULT_MODEL_ID = "qwen2.5-coder-0.5b-instruct"
 SPEECH_MODEL_ID = "faster-whisper-base"
@@ -112,12 +112,12 @@ def load_settings(path: Path) -> tuple[Settings, tuple[Text, ...]]:
 
     A missing file gives the defaults. Raises nothing for bad content.
     """
-    try:
-        raw = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
-    except (FileNotFoundError, NotADirectoryError):
+    if not path.exists():
         return Settings(), ()
-    except (OSError, UnicodeDecodeError) as error:
-        return Settings(), _set_aside(path, str(error))
+    try:
+        raw = read_text(path, MAX_CONFIG_BYTES)
+    except AppError as error:
+        return Settings(), _set_aside(path, str(error.report.cause))
     try:
         settings = Settings.model_validate_json(raw)
     except ValidationError as error:
@@ -155,8 +155,17 @@ def _keep_what_is_valid(raw: str, path: Path, error: ValidationError) -> tuple[S
     told = _set_aside(path, explain(error, Settings))
     if not bad:  # not even a JSON object
         return Settings(), told
-    kept = {key: value for key, value in json.loads(raw).items() if key not in bad}
-    return Settings.model_validate(kept), told
+    found = _items(raw)
+    return Settings.model_validate({key: value for key, value in found.items() if key not in bad}), told
+
+
+def _items(raw: str) -> dict[str, Any]:
+    """The keys of a file that pydantic could read; none where Python refuses it (a number of thousands of digits)."""
+    try:
+        found = parse_json(raw)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _set_aside(path: Path, reason: str) -> tuple[Text, ...]:

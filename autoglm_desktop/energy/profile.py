@@ -5,7 +5,6 @@ Unknown keys, wrong types, NaN, infinities and values outside the stated ranges 
 
 from __future__ import annotations
 
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
@@ -25,6 +24,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.problems import explain, refuse_lookalikes
+from autoglm_desktop.core.text_files import read_toml
 
 TemperatureC = Annotated[float, Field(ge=-40.0, le=150.0)]
 
@@ -234,11 +234,9 @@ def _places(own: Path | None) -> dict[str, Path]:
 def read_profile(path: Path) -> Profile:
     """A profile from any file. Raises AppError BAD_INPUT with the file, each bad key and what it allows."""
     try:
-        return Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Profile.model_validate(read_toml(path))
     except ValidationError as error:
         raise _refused(path, explain(error, Profile), error) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _refused(path, str(error), error) from error
 
 
 def _refused(path: Path, problems: str, error: Exception) -> AppError:

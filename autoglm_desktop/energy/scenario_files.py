@@ -5,7 +5,6 @@ A file may say ``extends = "other"`` and change what it names: tables are merged
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from pydantic import ValidationError
 from autoglm_desktop.assets import resource
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.text_files import read_toml
 from autoglm_desktop.energy.scenario import Scenario
 
-MAX_FILE_BYTES = 1 << 20
 MAX_SHOWN_PROBLEMS = 6
 _MAX_CHAIN = 8
 
@@ -66,7 +65,9 @@ def _merged(path: Path, own: Path | None, chain: tuple[Path, ...]) -> dict[str, 
     if place in chain or len(chain) >= _MAX_CHAIN:
         names = " → ".join(p.stem for p in (*chain, place))
         raise _refused(path, f"extends: the files refer to each other in a circle or too deep ({names})")
-    table = _read(path)
+    if not path.exists():
+        raise no_file(path)
+    table = read_toml(path)
     base = table.pop("extends", None)
     if base is None:
         return table
@@ -79,18 +80,6 @@ def _merged(path: Path, own: Path | None, chain: tuple[Path, ...]) -> dict[str, 
         for key, value in table.items()
     }
     return {**below, **joined}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise _refused(path, f"it has {size} bytes, and at most {MAX_FILE_BYTES} are allowed")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise no_file(path) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _refused(path, str(error)) from error
 
 
 def no_file(path: Path) -> AppError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,11 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.text_files import read_toml
 from autoglm_desktop.energy.policies import Policy
 from autoglm_desktop.energy.profile import Profile, load_profile
 from autoglm_desktop.energy.quality_figures import Quality
 from autoglm_desktop.energy.scenario import AmbientC, Scenario
-from autoglm_desktop.energy.scenario_files import MAX_FILE_BYTES, load_scenario, no_file
+from autoglm_desktop.energy.scenario_files import load_scenario, no_file
 from autoglm_desktop.energy.scenario_run import run_scenario
 
 MAX_RUNS = 200_000
@@ -99,17 +99,13 @@ class Outcome:
 
 def read_grid(path: Path) -> Grid:
     """Raises AppError BAD_INPUT with the file, each bad key and what it allows."""
+    if not path.exists():
+        raise no_file(path)
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise _refused(path, f"it has more than {MAX_FILE_BYTES} bytes")
-        return Grid.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Grid.model_validate(read_toml(path))
     except ValidationError as error:
         found = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise _refused(path, "; ".join(found[:6]).lstrip(": ")) from error
-    except FileNotFoundError as error:
-        raise no_file(path) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _refused(path, str(error)) from error
 
 
 def points(

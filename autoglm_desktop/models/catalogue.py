@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from autoglm_desktop.assets import resource
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.core.text_files import read_toml
 
 RUNNABLE_ARCHITECTURES = frozenset({"llama", "qwen2", "qwen3"})
 """`model_type` of the chat models that the engine can run; others are refused before anything is fetched."""
@@ -122,9 +122,11 @@ class Catalogue(_Entry):
 
     @classmethod
     def load(cls, path: Path | None = None) -> Catalogue:
-        """Read ``models.toml`` (the shipped one unless told). Raises ValueError for an unknown key or a bad value."""
-        text = (path or resource("models.toml")).read_text(encoding="utf-8")
-        return cls.model_validate(tomllib.loads(text))
+        """Read ``models.toml`` (the shipped one unless told).
+
+        Raises AppError BAD_INPUT for no TOML, ValueError for an unknown key or a bad value.
+        """
+        return cls.model_validate(read_toml(path or resource("models.toml")))
 
     def find(self, model_id: str) -> ModelEntry | None:
         return next((entry for entry in self.model if entry.id == model_id), None)

@@ -164,6 +164,7 @@ def load(text: str) -> tuple[Conversation, list[Node]]:
 
 def load_all(text: str) -> Loaded:
     """What the file holds, under new ids. Raises AppError BAD_INPUT with what is wrong and where."""
+    text = text.removeprefix("\ufeff")  # the byte order mark, which JSON does not have
     try:
         kind = _Kind.model_validate_json(text)
         if kind.format == FORMAT and kind.version > VERSION:
@@ -314,6 +315,9 @@ def _newer(found: int) -> AppError:
 
 def _bad(error: ValidationError) -> AppError:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        place = re.search(r"line \d+", first["msg"])
+        return bad_file(f"it is no valid JSON{f' in {place[0]}' if place else ''}", str(error))
     where = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
     return bad_file(f"{where}: {message}" if where else message, str(error))

@@ -24,7 +24,7 @@ from .exchange import bad_file
 from .rows import images_of
 from .text import clean
 
-_FIRST_LINE = re.compile(r"\ufeff?<!-- autoglm-desktop conversation (\d+) mark=(\d+) -->(\r?\n)")
+_FIRST_LINE = re.compile(r"\ufeff?<!-- autoglm-desktop conversation (\d{1,6}) mark=(\d{1,18}) -->(\r?\n)")
 _VERSION = 1
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$")

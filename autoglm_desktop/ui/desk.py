@@ -20,6 +20,7 @@ from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.precision import TierChoice
 from autoglm_desktop.core.service import ServiceSwitch
 from autoglm_desktop.core.settings import Settings
+from autoglm_desktop.core.text_files import read_text
 from autoglm_desktop.models.library import ModelLibrary
 
 from .controller import Controller
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from .windows.settings_pages.page import SettingsPage
 
 log = logging.getLogger(__name__)
+
+_MAX_IMPORT_BYTES = 512 << 20
+"""An export has up to 128 MiB of images in base64, and text."""
 
 
 class Desk(QObject):
@@ -305,11 +309,9 @@ class Desk(QObject):
         """Read a conversation from `path` and open it; a failure is shown."""
         assistant = self.controller.assistant
         with self.controller.telling():
-            try:
-                text = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise _not_read(path, error) from error
-            made = assistant.import_json(text) if path.suffix == ".json" else assistant.import_markdown(text)
+            text = read_text(path, _MAX_IMPORT_BYTES)
+            is_json = path.suffix.lower() == ".json"
+            made = assistant.import_json(text) if is_json else assistant.import_markdown(text)
             self.controller.show_list()
             self.controller.open(made.id)
 
@@ -479,14 +481,5 @@ def _not_written(path: Path, error: OSError) -> AppError:
         ErrorCode.NOT_WRITABLE,
         msg("{path} could not be written.", path=str(path)),
         msg("Choose another folder, or free some space."),
-        details=str(error),
-    )
-
-
-def _not_read(path: Path, error: Exception) -> AppError:
-    return AppError(
-        ErrorCode.BAD_INPUT,
-        msg("{path} could not be read.", path=str(path)),
-        msg("Choose a file that this application exported, as JSON or Markdown in UTF-8."),
         details=str(error),
     )

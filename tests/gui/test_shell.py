@@ -398,6 +398,23 @@ def test_export_and_import_make_the_same_conversation(qtbot: QtBot, qapp: QAppli
             assert [n.text for n in opened.assistant.path(made)] == ["Say it", "**Bold** answer."]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_an_export_that_an_editor_saved_again_is_imported(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, encoding: str
+) -> None:
+    with open_window(qapp, tmp_path / "data") as opened:
+        made = opened.assistant.new_conversation(title="mine 中")
+        texts = {
+            "c.JSON": opened.assistant.export_json(made.id),
+            "c.md": opened.assistant.export_markdown(made.id),
+        }
+        for name, text in texts.items():
+            (tmp_path / name).write_bytes(text.replace("\n", "\r\n").encode(encoding))
+            opened.shell.desk.import_from(tmp_path / name)
+        assert list(opened.shell.window.banners.banners()) == []
+        assert [c.title for c in opened.assistant.conversations()] == ["mine 中"] * 3
+
+
 def test_a_file_that_cannot_be_read_is_said_and_changes_nothing(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path
 ) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.text_files import MAX_CONFIG_BYTES
 from autoglm_desktop.energy.profile import profile_ids
 from autoglm_desktop.energy.scenario import MAX_TURNS, clock_s, clock_text
-from autoglm_desktop.energy.scenario_files import MAX_FILE_BYTES, load_scenario, read_scenario, scenario_ids
+from autoglm_desktop.energy.scenario_files import load_scenario, read_scenario, scenario_ids
 from autoglm_desktop.energy.scenario_turns import turns_of
 from autoglm_desktop.energy.sweep import read_grid
 
@@ -109,7 +110,7 @@ def test_ten_megabytes_of_workload_are_refused_at_once(tmp_path: Path) -> None:
     path = _write(tmp_path, PLAIN + '[[conversations]]\nat = "09:00"\n' * 330_000)
     assert path.stat().st_size > 10_000_000
     began = time.perf_counter()
-    assert str(MAX_FILE_BYTES) in _refusal(path)
+    assert str(MAX_CONFIG_BYTES) in _refusal(path)
     assert time.perf_counter() - began < 1.0
 
 

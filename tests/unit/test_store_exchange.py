@@ -98,8 +98,8 @@ def _nodes(change: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "EOF"),
-        ("{", "EOF"),
+        ("", "no valid JSON"),
+        ("{", "no valid JSON"),
         ("[]", "object"),
         ("null", "object"),
         ("{}", "format"),
@@ -212,3 +212,18 @@ def test_a_foreign_markdown_file_is_bad_input(text: str) -> None:
     with pytest.raises(AppError) as bad:
         markdown.load(text)
     assert bad.value.report.code is ErrorCode.BAD_INPUT
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, '{"a": ' * 5000, "{", '{"format": ' + "9" * 5000 + "}"])
+def test_what_is_no_json_is_refused_in_plain_words(text: str) -> None:
+    with pytest.raises(AppError) as caught:
+        exchange.load(text)
+    assert caught.value.report.code is ErrorCode.BAD_INPUT
+    assert "recursion" not in caught.value.report.line()
+    assert "EOF" not in caught.value.report.line()
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    conversation = Conversation("c", "mine", 1.0, 1.0)
+    assert exchange.load("\ufeff" + exchange.dump(conversation, []))[0].title == "mine"
+    assert markdown.load("\ufeff" + markdown.dump(conversation, []))[0].title == "mine"

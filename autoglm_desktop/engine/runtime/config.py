@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.text_files import decode, parse_json
 
 SUPPORTED = ("llama", "qwen2", "qwen3")
 
@@ -115,10 +115,10 @@ def corrupt_config(path: Path, details: str) -> AppError:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded = parse_json(decode(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise corrupt_config(path, str(error)) from error
     if not isinstance(loaded, dict):
         raise corrupt_config(path, "not a JSON object")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tokenizers import Tokenizer
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message
+from autoglm_desktop.core.text_files import NotTextError, decode, parse_json
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
 from .reasoning import Prompt, aloud, native
@@ -46,7 +46,7 @@ class TokenizerBundle:
         Raises AppError: WEIGHTS_CORRUPT when the tokenizer cannot be read, TEMPLATE_BROKEN.
         """
         try:
-            tokenizer = Tokenizer.from_buffer((folder / "tokenizer.json").read_bytes())
+            tokenizer = Tokenizer.from_str(decode((folder / "tokenizer.json").read_bytes()))
             config = _read_config(folder)
         except Exception as error:  # tokenizers raises nothing more precise
             raise _unreadable(folder, error) from error
@@ -94,7 +94,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "tokenizer_config.json"
     if not path.exists():
         return {}
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    config: dict[str, Any] = parse_json(decode(path.read_bytes()))
     return config
 
 
@@ -102,7 +102,10 @@ def _template_source(folder: Path, config: dict[str, Any]) -> str:
     """The file beside the configuration wins over the key inside, as in transformers."""
     path = folder / "chat_template.jinja"
     if path.exists():
-        return path.read_text(encoding="utf-8")
+        try:
+            return decode(path.read_bytes())
+        except NotTextError as error:
+            raise broken(str(error)) from error
     source = config.get("chat_template")
     if isinstance(source, list):  # several by name
         source = {entry["name"]: entry["template"] for entry in source}.get("default")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.text_files import decode, parse_json
 
 from .config import ModelConfig
 from .kernels import DenseLinear, Linear, fuse
@@ -230,7 +230,7 @@ def checkpoint_files(folder: Path) -> list[Path]:
     if not index.is_file():
         raise _no_weights(folder)
     try:
-        names = {str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
+        names = {str(name) for name in parse_json(decode(index.read_bytes()))["weight_map"].values()}
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise corrupt(index, repr(error)) from error
     files = [folder / name for name in sorted(names)]
