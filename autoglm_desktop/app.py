@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import logging.handlers
 import os
 import signal
 import socket
@@ -29,8 +28,10 @@ from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.assistant.events import AssistantEvent, SettingsChanged
 from autoglm_desktop.assistant.leftovers import remove_files
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import make_private_folder
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.interrupts import held
+from autoglm_desktop.core.logs import log_file, log_quietly
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.settings import Settings, load_settings, save_settings
 from autoglm_desktop.engine.client import EngineClient, EngineOptions
@@ -183,7 +184,7 @@ def take_lock(data_dir: Path, *, wait_s: float = 0.0) -> FileLock | None:
     """The lock of this folder's window, or None when another keeps it for `wait_s`. A crash frees it."""
     lock = FileLock(data_dir / "window.lock")
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(data_dir)
         lock.acquire(timeout=wait_s)
     except Timeout:
         return None
@@ -220,13 +221,10 @@ def _finish_wipe(folder: Path) -> None:
 def start_log(arguments: Arguments) -> None:
     path = DataPaths(arguments.data_dir).log
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8"
-        )
-    except OSError:
-        handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler = log_file(path, _LOG_BYTES, older=2)
+    except OSError:  # a folder that cannot be written is said where something has to be written
+        handler = logging.NullHandler()
+    log_quietly()
     logging.basicConfig(level=arguments.log_level, handlers=[handler], force=True)
     log.info("window starts, data folder %s", arguments.data_dir)
 

@@ -6,13 +6,13 @@ Temporary conversations are summed as long as they live, and leave neither a lin
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
+import io
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import atomic_write
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.store.ledger import LedgerBy, LedgerRow, LedgerTurn
 
@@ -88,13 +88,8 @@ def _inert(title: str) -> str:
 
 def _write(path: Path, turns: Iterable[LedgerTurn]) -> None:
     """The encoding has a mark in front: spreadsheets take a file without it for another encoding."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".ledger-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(CSV_COLUMNS)
-            writer.writerows(_rows(turns))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(_rows(turns))
+    atomic_write(path, text.getvalue().encode("utf-8-sig"), private=False)

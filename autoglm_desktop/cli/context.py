@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import locale
 import logging
-import logging.handlers
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from autoglm_desktop.assistant.energy import EnergyService
 from autoglm_desktop.core import i18n
 from autoglm_desktop.core.errors import AppError
 from autoglm_desktop.core.i18n import Text
+from autoglm_desktop.core.logs import FORMAT, log_file, log_quietly
 from autoglm_desktop.core.settings import Settings, load_settings, save_settings
 from autoglm_desktop.engine.client import EngineClient, EngineOptions
 from autoglm_desktop.models.library import ModelLibrary
@@ -169,25 +169,21 @@ def start_log(data_dir: Path, shown: LogLevel | None) -> None:
 
     A folder that is not there is not made for a log: reading commands leave no trace.
     """
+    log_quietly()
     root = logging.getLogger()
     root.setLevel(logging.DEBUG if shown is LogLevel.DEBUG else logging.INFO)
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     if shown is not None:
         stream = logging.StreamHandler()
         stream.setLevel(shown.value.upper())
-        stream.setFormatter(formatter)
+        stream.setFormatter(logging.Formatter(FORMAT))
         root.addHandler(stream)
-    root.addHandler(_file_handler(data_dir, formatter))
+    root.addHandler(_file_handler(data_dir))
 
 
-def _file_handler(data_dir: Path, formatter: logging.Formatter) -> logging.Handler:
+def _file_handler(data_dir: Path) -> logging.Handler:
     if not data_dir.is_dir():
         return logging.NullHandler()
-    path = log_path(data_dir)
     try:
-        path.parent.mkdir(exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+        return log_file(log_path(data_dir), _LOG_BYTES, older=1)
     except OSError:  # a folder that cannot be written is said where something has to be written
         return logging.NullHandler()
-    handler.setFormatter(formatter)
-    return handler

@@ -14,6 +14,7 @@ import typer
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg, tr
+from autoglm_desktop.core.logs import log_quietly
 
 from .bench import bench
 from .chat import INTERRUPTED, chat
@@ -76,6 +77,7 @@ def window(
 
 def main(argv: Sequence[str]) -> int:
     """Run a command; returns the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Raises nothing."""
+    log_quietly()
     logging.getLogger().addHandler(logging.NullHandler())  # until the log is open, warnings must not reach stderr
     _accept_any_text()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import re
 import secrets
 from datetime import datetime, time, timedelta
@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import AppError, ErrorCode
+from .files import atomic_write
 from .i18n import msg
 from .text_files import read_toml
 
@@ -119,9 +120,9 @@ def make_kiosk(path: Path, template: str) -> str:
     pin = f"{secrets.randbelow(10**6):06d}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_PIN_LINE.sub(f'pin = "{pin}"', template))
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "it is there already", str(path))
+        atomic_write(path, _PIN_LINE.sub(f'pin = "{pin}"', template).encode())
     except OSError as error:
         raise AppError(
             ErrorCode.NOT_WRITABLE,

@@ -6,8 +6,6 @@ A file that cannot be read is set aside as ``settings.json.bad-<time>`` and the 
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from itertools import count
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .errors import AppError, ErrorCode
+from .files import atomic_write, make_private_folder
 from .i18n import Text, msg
 from .precision import TierChoice
 from .problems import explain, refuse_lookalikes
@@ -126,20 +125,10 @@ def load_settings(path: Path) -> tuple[Settings, tuple[Text, ...]]:
 
 
 def save_settings(path: Path, settings: Settings) -> None:
-    """Write atomically (temporary file, fsync, rename). Raises AppError when the folder cannot be written."""
-    data = settings.model_dump_json(indent=2).encode()
+    """Write the file as a whole, for its owner alone. Raises AppError when the folder cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".settings-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        make_private_folder(path.parent)
+        atomic_write(path, settings.model_dump_json(indent=2).encode())
     except OSError as error:
         raise AppError(
             ErrorCode.NOT_WRITABLE,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from autoglm_desktop.core.files import atomic_write
 from autoglm_desktop.core.precision import Tier
+from autoglm_desktop.core.text_files import decode, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,7 @@ def save_figures(data_dir: Path, model_id: str, report: Mapping[str, Any]) -> Pa
     before = _read(path) or {}
     tiers = {**before.get("tiers", {}), **report.get("tiers", {})}
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.write_text(json.dumps({**report, "tiers": tiers}, ensure_ascii=False, indent=1), encoding="utf-8")
-    fresh.replace(path)
+    atomic_write(path, json.dumps({**report, "tiers": tiers}, ensure_ascii=False, indent=1).encode())
     return path
 
 
@@ -65,7 +64,7 @@ def _per_tier(tiers: Mapping[str, Any], name: str) -> dict[Tier, float]:
 def _read(path: Path) -> dict[str, Any] | None:
     """A damaged or missing file is no measurement."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(decode(path.read_bytes()))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

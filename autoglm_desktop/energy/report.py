@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from autoglm_desktop.assets import resource
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import atomic_write
 from autoglm_desktop.core.i18n import language, msg, tr
 from autoglm_desktop.energy.profile import Profile
 from autoglm_desktop.energy.report_plots import all_plots
@@ -55,9 +55,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            fresh = folder / f".{name}.{os.getpid()}.new"
-            fresh.write_bytes(text.encode("utf-8"))
-            fresh.replace(folder / name)
+            atomic_write(folder / name, text.encode(), private=False)
     except OSError as error:
         raise AppError(
             ErrorCode.NOT_WRITABLE,

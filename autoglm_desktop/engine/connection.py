@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from autoglm_desktop.core.files import make_private_folder, private_opener
+
 from . import environment, log
 from .protocol import ChildEvent, Command, ProtocolError, decode_event, encode_command, read_lines
 
@@ -117,8 +119,8 @@ class Connection:
 def _open_log(path: Path) -> IO[bytes]:
     """For what the child says before it opens its log itself."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab")
+        make_private_folder(path.parent)
+        return open(path, "ab", opener=private_opener)
     except OSError as error:
         _LOG.warning("the engine's log cannot be written: %s", error)
         return Path(os.devnull).open("ab")

@@ -6,6 +6,8 @@ import logging
 import os
 from pathlib import Path
 
+from autoglm_desktop.core.files import make_private, make_private_folder, private_opener
+
 MAX_BYTES = 1 << 20
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +26,8 @@ class BoundedLog:
     def take_standard_streams(self) -> None:
         """Send standard output and error of this process to the file; to nowhere where it cannot be written."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._path.parent)
+            make_private(self._path)
             self._point_at(self._path)
         except OSError:
             self._point_at(Path(os.devnull))
@@ -38,12 +41,12 @@ class BoundedLog:
         self._point_at(Path(os.devnull))  # Windows does not rename an open file
         try:
             self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-        except OSError as error:
+            self._point_at(self._path)
+        except OSError as error:  # a full disk, say: what is printed until the next rotation is lost
             _LOG.warning("the log cannot be rotated: %s", error)
-        self._point_at(self._path)
 
     def _point_at(self, path: Path) -> None:
-        target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        target = private_opener(str(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(target, 1)
         os.dup2(target, 2)
         os.close(target)

@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from autoglm_desktop.core.logs import FORMAT, log_quietly
+
 from . import environment
 from .cores import physical_cores
 from .log import BoundedLog
@@ -44,7 +46,8 @@ def main(
     commands, events = _own_the_pipes()
     log = BoundedLog(options.log)
     log.take_standard_streams()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log_quietly()
+    logging.basicConfig(level=logging.INFO, format=FORMAT, stream=sys.stderr)
     environment.prepare(options.threads)
 
     mailbox, writer = Mailbox(), EventWriter(events)

@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import atomic_write, is_disk_full
 from autoglm_desktop.core.i18n import Text, msg
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
@@ -55,7 +55,7 @@ def write_failures(path: Path, failures: tuple[SourceFailure, ...]) -> None:
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_FAILURES.dump_json(failures, indent=1))
+    atomic_write(path, _FAILURES.dump_json(failures, indent=1))
 
 
 def require_disk(folder: Path, needed_bytes: int) -> None:
@@ -80,7 +80,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_disk_full(error):
             raise AppError(
                 ErrorCode.DISK_FULL,
                 msg("The disk became full while writing to {folder}.", folder=str(folder)),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import autoglm_desktop
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import flush
 from autoglm_desktop.core.i18n import msg
 
 from .progress import Monitor, PullStage
@@ -106,17 +106,6 @@ class _Reading:
                 self._done_bytes += count
                 self._monitor.report(PullStage.VERIFYING, self._done_bytes, self._total_bytes)
         return found.hexdigest()
-
-
-def flush(path: Path) -> None:
-    """Make sure that a file, or the names in a folder, rest on the disk. Windows has no way to flush a folder."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _size(path: Path) -> int | None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import filelock
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import flush
 from autoglm_desktop.core.i18n import msg
 
 from .catalogue import ID_PATTERN
-from .manifest import flush
 from .progress import Monitor, PullStage
 
 _LOCK_POLL_S = 0.2

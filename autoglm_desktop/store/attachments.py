@@ -17,6 +17,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from autoglm_desktop.core.files import atomic_write, make_private_folder
+
 from .failures import told
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
@@ -66,17 +68,7 @@ class Attachments:
             return sha256
         folder = self._made()
         with told(folder):
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(folder / (sha256 + SUFFIXES[media_type]))
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-            _sync_folder(folder)
+            atomic_write(folder / (sha256 + SUFFIXES[media_type]), data)
         return sha256
 
     def remove(self, sha256: str) -> None:
@@ -100,7 +92,7 @@ class Attachments:
     def remove_parts(self) -> None:
         """Remove half-written files of a crash. Only while no other process can be writing."""
         with told(self._folder):
-            for path in self._folder.glob(".part-*"):
+            for path in self._folder.glob(".*"):
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -108,7 +100,7 @@ class Attachments:
 
     def _made(self) -> Path:
         with told(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self._folder)
         return self._folder
 
 
@@ -163,14 +155,3 @@ def _sweep(parent: Path) -> None:
         except (OSError, Timeout):  # in use, or another user's
             continue
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself last. Windows cannot, and does not need to (NTFS journals names)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import is_disk_full
 from autoglm_desktop.core.i18n import msg
 
 _DISK_FULL = frozenset({sqlite3.SQLITE_FULL})
@@ -45,8 +45,7 @@ def told(path: Path | None) -> Iterator[None]:
     except Timeout as error:
         raise busy(path, error) from error
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise (disk_full(path, error) if full else not_writable(path, error)) from error
+        raise (disk_full(path, error) if is_disk_full(error) else not_writable(path, error)) from error
 
 
 def _primary_code(error: sqlite3.Error) -> int:

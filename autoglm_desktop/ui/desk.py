@@ -15,6 +15,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog
 
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
+from autoglm_desktop.core.files import atomic_write
 from autoglm_desktop.core.i18n import Text, msg, tr
 from autoglm_desktop.core.ports import Engine
 from autoglm_desktop.core.precision import TierChoice
@@ -28,7 +29,6 @@ from .energy.panel import CONVERSATIONS, LANGUAGE_MODEL, MODALITIES
 from .images.tools import ImageTools
 from .models.conversations import title
 from .paths import DataPaths
-from .saving import write_whole
 from .transcript.error_box import OTHER_MODEL_HELPS
 from .voice.desk import VoiceDesk
 from .widgets.banner import Action, Notice
@@ -295,7 +295,7 @@ class Desk(QObject):
         with self.controller.telling():
             write = assistant.export_markdown if kind == "markdown" else assistant.export_json
             try:
-                write_whole(path, write(conversation_id))
+                atomic_write(path, write(conversation_id).encode(), private=False)
             except OSError as error:
                 raise _not_written(path, error) from error
 
