@@ -182,7 +182,7 @@ def _run(
 
 def take_lock(data_dir: Path, *, wait_s: float = 0.0) -> FileLock | None:
     """The lock of this folder's window, or None when another keeps it for `wait_s`. A crash frees it."""
-    lock = FileLock(data_dir / "window.lock")
+    lock = FileLock(data_dir / "window.lock", mode=0o600)
     try:
         make_private_folder(data_dir)
         lock.acquire(timeout=wait_s)

@@ -10,7 +10,6 @@ import stat
 from pathlib import Path
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -57,7 +56,7 @@ def flush(path: Path) -> None:
 
 def private_opener(path: str, flags: int) -> int:
     """For ``open``: a file that is made may be read by its owner alone."""
-    return os.open(path, flags, PRIVATE_FILE)
+    return os.open(path, flags, 0o600)
 
 
 def make_private_folder(path: Path) -> None:
@@ -65,20 +64,21 @@ def make_private_folder(path: Path) -> None:
 
     Shared: another user's, one for temporary files (sticky) or for a group (setgid), the root and a home folder.
     """
-    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.stat()
     resolved = path.resolve()
     shared = found.st_mode & (stat.S_ISVTX | stat.S_ISGID) or resolved in {Path(resolved.anchor), Path.home()}
     if not shared:
-        _tighten(path, found, PRIVATE_FOLDER)
+        _tighten(path, found)
 
 
 def make_private(path: Path) -> None:
     """Let only the owner read a file, if it is there and ours. Raises OSError."""
     if path.exists():
-        _tighten(path, path.stat(), PRIVATE_FILE)
+        _tighten(path, path.stat())
 
 
-def _tighten(path: Path, found: os.stat_result, rights: int) -> None:
+def _tighten(path: Path, found: os.stat_result) -> None:
+    """Take the rights of group and others away; Windows keeps a user's data folder private by itself."""
     if os.name == "posix" and found.st_uid == os.geteuid() and found.st_mode & 0o077:
-        path.chmod(rights)
+        path.chmod(stat.S_IMODE(found.st_mode) & 0o700)

@@ -30,4 +30,4 @@ class _LogFile(logging.handlers.RotatingFileHandler):
     """Made for its owner alone: a log may quote what somebody wrote."""
 
     def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private_opener)
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=private_opener)

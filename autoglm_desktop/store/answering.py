@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from autoglm_desktop.core.files import make_private_folder
+
 log = logging.getLogger(__name__)
 
 _YOUNG_S = 60.0  # a file may not be locked yet
@@ -33,9 +35,9 @@ class Answering:
 
     def begin(self, node_id: str) -> None:
         """This process makes the answer. Without the lock it is made all the same, but another opening marks it."""
-        lock = FileLock(self._path(node_id), thread_local=False)  # ends on another thread
+        lock = FileLock(self._path(node_id), mode=0o600, thread_local=False)  # ends on another thread
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            make_private_folder(self._folder)
             lock.acquire(timeout=0)
         except (OSError, Timeout):
             log.exception("the answer could not be marked as being made")

@@ -133,7 +133,7 @@ class PrivateAttachments(Attachments):
             self.close()
         if self._lock is None:
             with told(self._parent):
-                self._parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private_folder(self._parent)
                 self._folder = Path(tempfile.mkdtemp(prefix=_PRIVATE, dir=self._parent))
                 lock = FileLock(self._folder / _LOCK, thread_local=False)  # closed by another thread
                 lock.acquire(timeout=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from autoglm_desktop.core.files import make_private, make_private_folder, private_opener
 from autoglm_desktop.core.i18n import Text, msg
 
 from .answering import Answering
 from .failures import is_corrupt, newer, told
 from .schema import APPLICATION_ID, MIGRATIONS, migrate, version
+from .wiping import STEPS_AT_ONCE, wipe
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +52,10 @@ def open_file(path: Path) -> Opened:
     NOT_WRITABLE, DISK_FULL or BUSY.
     """
     with told(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(path.name + ".lock"), timeout=_OPEN_LOCK_S):
+        make_private_folder(path.parent)
+        with FileLock(path.with_name(path.name + ".lock"), timeout=_OPEN_LOCK_S, mode=0o600):
+            for companion in _COMPANIONS:
+                make_private(path.with_name(path.name + companion))
             try:
                 return Opened(_open_sound(path))
             except sqlite3.DatabaseError as error:
@@ -89,6 +94,7 @@ def _open_sound(path: Path) -> sqlite3.Connection:
     journal = path.with_name(path.name + "-wal")
     unclean = _suspect(path).exists() or (journal.exists() and journal.stat().st_size > 0)
     _refuse_newer(path)
+    os.close(private_opener(str(path), os.O_RDWR | os.O_CREAT))  # SQLite gives its journal the rights of the file
     connection = _connect(str(path))
     try:
         _refuse_foreign(connection)
@@ -101,6 +107,8 @@ def _open_sound(path: Path) -> sqlite3.Connection:
             connection.execute("INSERT INTO node_fts(node_fts) VALUES ('rebuild')")
             _suspect(path).unlink()
         _clear_up(connection, Answering.beside(path))
+        if unclean or connection.total_changes:
+            wipe(connection, STEPS_AT_ONCE)
     except BaseException:
         connection.close()
         raise
@@ -110,7 +118,7 @@ def _open_sound(path: Path) -> sqlite3.Connection:
 def _connect(name: str) -> sqlite3.Connection:
     connection = sqlite3.connect(name, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    for pragma in ("foreign_keys = ON", "temp_store = MEMORY", "secure_delete = FAST"):
+    for pragma in ("foreign_keys = ON", "temp_store = MEMORY", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

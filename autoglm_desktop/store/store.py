@@ -29,6 +29,7 @@ from .failures import told
 from .ledger import LedgerBy, LedgerRow, LedgerTurn
 from .rows import NODE_COLUMNS, branch_of, conversation_of, images_of, node_of, node_values, nodes_of
 from .search import search
+from .wiping import STEPS_AT_THE_END, Wiper
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,7 @@ _NEWEST_BELOW = """
     )
     SELECT id FROM below ORDER BY seq DESC LIMIT 1
 """
-_INSERT_NODE = (
-    f"INSERT INTO node ({_COLUMNS}) "  # noqa: S608
-    f"VALUES ({', '.join(':' + name for name in NODE_COLUMNS)})"
-)
+_INSERT_NODE = f"INSERT INTO node ({_COLUMNS}) VALUES ({', '.join(':' + name for name in NODE_COLUMNS)})"  # noqa: S608
 _FINISH_NODE = (
     "UPDATE node SET "  # noqa: S608
     + ", ".join(f"{name} = :{name}" for name in NODE_COLUMNS if name not in ("id", "conversation_id", "parent_id"))
@@ -80,6 +78,7 @@ class Store:
         self._lock = threading.RLock()
         opened = open_memory() if path is None else open_file(path)
         self._connection = opened.connection
+        self._wiper = Wiper(None if path is None else opened.connection)
         self.notices: tuple[Text, ...] = opened.notices
         self._answering = None if path is None else Answering.beside(path)
         self.attachments = PrivateAttachments(private) if path is None else Attachments(path.parent / "attachments")
@@ -279,6 +278,8 @@ class Store:
             )
         if conversation_ids:
             self._remove_images(lambda unused: unused)
+            with self._lock:
+                self._wiper.begin()
 
     def remove_unsent(self) -> None:
         """Remove every image that no message refers to: of a crash before the message, or never sent."""
@@ -287,6 +288,7 @@ class Store:
     def close(self) -> None:
         """Idempotent."""
         with self._lock:
+            self._wiper.go_on(STEPS_AT_THE_END)
             self._connection.close()
         if self._answering is not None:
             self._answering.close()
@@ -370,6 +372,7 @@ class Store:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+            self._wiper.go_on()
 
     @contextmanager
     def _damage_noted(self) -> Iterator[None]:
