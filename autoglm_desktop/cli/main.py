@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import is_disk_full
 from autoglm_desktop.core.i18n import msg, tr
 from autoglm_desktop.core.logs import log_quietly
 
@@ -91,11 +92,24 @@ def main(argv: Sequence[str]) -> int:
         tell(error.report.line())
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        log.exception("a command failed")
+        tell(_no_room(error) if is_disk_full(error) else _unexpected(error))
     except Exception as error:
         log.exception("a command failed")
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
-        tell(tr("Unexpected failure ({cause}). autoglm-desktop doctor looks for its reason.", cause=cause))
+        tell(_unexpected(error))
     return FAILED
+
+
+def _unexpected(error: Exception) -> str:
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return tr("Unexpected failure ({cause}). autoglm-desktop doctor looks for its reason.", cause=cause)
+
+
+def _no_room(error: OSError) -> str:
+    """For what no layer below knows better: standard output that goes to a file on a full disk, say."""
+    where = error.filename or tr("the output")
+    return tr("There is no space left to write {where}. Free some space, then run the command again.", where=where)
 
 
 def _accept_any_text() -> None:

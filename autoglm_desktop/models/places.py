@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
-from autoglm_desktop.core.files import flush
+from autoglm_desktop.core.files import flush, make_private_folder
 from autoglm_desktop.core.i18n import msg
 
 from .catalogue import ID_PATTERN
@@ -45,6 +45,7 @@ class Places:
     def locked(self, model_id: str, monitor: Monitor) -> Iterator[None]:
         """Hold the model alone among all processes; while another has it, the wish to stop is polled."""
         path = self.models / ".locks" / f"{_checked(model_id)}.lock"
+        make_private_folder(self.data_dir)
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(path)
         while True:

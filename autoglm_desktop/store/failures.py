@@ -75,7 +75,7 @@ def disk_full(path: Path | None, error: Exception) -> AppError:
     return AppError(
         ErrorCode.DISK_FULL,
         msg("There is no space left to save conversations to {path}.", path=str(path)),
-        msg("Free some space and try again; what you wrote is kept until then."),
+        msg("Free some space and try again; what could not be saved is lost when the application ends."),
         details=_details(error),
     )
 

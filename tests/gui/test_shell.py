@@ -22,6 +22,7 @@ from autoglm_desktop.core.messages import Role
 from autoglm_desktop.core.precision import Tier, TierChoice
 from autoglm_desktop.core.settings import DEFAULT_MODEL_ID, Settings
 from autoglm_desktop.engine.script import Hold, Reply
+from autoglm_desktop.store.failures import disk_full
 from autoglm_desktop.store.store import Store
 from autoglm_desktop.ui.paths import DataPaths
 from autoglm_desktop.ui.transcript.bubble import PromptEditor
@@ -413,6 +414,24 @@ def test_an_export_that_an_editor_saved_again_is_imported(
             opened.shell.desk.import_from(tmp_path / name)
         assert list(opened.shell.window.banners.banners()) == []
         assert [c.title for c in opened.assistant.conversations()] == ["mine 中"] * 3
+
+
+def test_a_full_disk_keeps_what_was_written_in_the_box(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise disk_full(tmp_path, OSError(28, "No space left on device"))
+
+    with open_window(qapp, tmp_path, [Reply("Answered.")]) as opened:
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "add_nodes", full)
+            say(opened, "precious words")
+            assert opened.shell.window.composer.edit.toPlainText() == "precious words"
+            (banner,) = opened.shell.window.banners.banners()
+            assert "no space left" in banner.accessibleName()
+        QTest.keyClick(opened.shell.window.composer.edit, Qt.Key.Key_Return)
+        wait_idle(qtbot, opened)
+        assert opened.shell.window.composer.edit.toPlainText() == ""
 
 
 def test_a_file_that_cannot_be_read_is_said_and_changes_nothing(
