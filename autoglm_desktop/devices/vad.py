@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.core.pins import require_pinned
 
 from .audio import RATE_HZ, Samples, as_floats
 
@@ -148,13 +149,13 @@ def _quietest(frames: list[Samples]) -> int:
 
 
 def model_file() -> Path:
-    """The network's file. Raises AppError ENGINE_FAILED when it is not there."""
+    """The network's file. Raises AppError ENGINE_FAILED when it is not there, or another one."""
     spec = find_spec("faster_whisper")
     folder = Path(spec.origin).parent / "assets" if spec is not None and spec.origin else None
     files = sorted(folder.glob("silero_vad*.onnx")) if folder is not None else []
     if not files:
         raise _missing("no silero_vad*.onnx in faster_whisper/assets")
-    return files[-1]
+    return require_pinned(files[-1])
 
 
 def _session() -> Any:

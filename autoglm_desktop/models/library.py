@@ -15,7 +15,7 @@ from autoglm_desktop.core.messages import ModelRef
 from .catalogue import RUNNABLE_ARCHITECTURES, Catalogue, HubSource, ModelEntry, require_runnable
 from .failures import SourceFailedError, SourceFailure, disk_errors, read_failures
 from .manifest import Manifest
-from .places import Places, remove_tree, tree_bytes, unknown_model
+from .places import Places, is_model_id, remove_tree, tree_bytes, unknown_model
 from .progress import Cancelled, Monitor, OnProgress, PullProgress, PullStage, never, untold
 
 if TYPE_CHECKING:
@@ -288,8 +288,8 @@ def _id_of(path: Path, name: str | None) -> str:
             msg("Give a folder in the Hugging Face layout, or a .gguf file."),
         )
     wanted = name or (path.resolve().name if path.is_dir() else path.stem)
-    model_id = re.sub(r"[^a-z0-9._-]+", "-", wanted.lower()).strip("-._")[:100]
-    if not model_id:
+    model_id = re.sub(r"[^a-z0-9._-]+", "-", wanted.lower()).strip("-._")[:100].rstrip("-._")
+    if not is_model_id(model_id):
         raise AppError(
             ErrorCode.BAD_INPUT,
             msg("“{name}” cannot be the name of a model.", name=wanted),

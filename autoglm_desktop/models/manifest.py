@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import autoglm_desktop
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.file_names import PlainName, PlainPath
 from autoglm_desktop.core.files import flush
 from autoglm_desktop.core.i18n import msg
 
@@ -44,8 +45,8 @@ class Manifest(BaseModel):
     made_by: str = autoglm_desktop.__version__
     made_s: float = 0.0
     convert_s: float | None = None
-    gguf: str | None = None
-    files: dict[str, FileRecord] = {}
+    gguf: PlainName | None = None
+    files: dict[PlainPath, FileRecord] = {}
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

@@ -5,11 +5,12 @@ The user's index, mirrors, certificates and proxies hold, and no name of a host 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,11 +20,13 @@ from pydantic.dataclasses import dataclass
 from autoglm_desktop.core.i18n import msg
 
 from . import pip_addresses
-from .failures import SourceFailedError
+from .failures import SourceFailedError, in_units
+from .places import tree_bytes
 from .progress import Monitor
 
 LOCATE_TIMEOUT_S = 60.0
 _POLL_S = 0.1
+_PIPS_OWN_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,11 @@ class PackageIndex(Protocol):
     def locate(self, requirements: Sequence[str], monitor: Monitor) -> Located:
         """The addresses of ``dist==version``, as far as they can be told."""
 
-    def fetch(self, requirement: str, folder: Path, monitor: Monitor) -> Path:
-        """Bring the archive into an empty `folder` by other means than its address. Raises SourceFailedError."""
+    def fetch(self, requirement: str, folder: Path, monitor: Monitor, *, max_bytes: int) -> Path:
+        """Bring the archive into an empty `folder` by other means than its address, and no more than it has.
+
+        Raises SourceFailedError.
+        """
 
 
 class PipIndex:
@@ -63,19 +69,42 @@ class PipIndex:
                 return Located({})
             return _LOCATED.validate_json(out.read_bytes())
 
-    def fetch(self, requirement: str, folder: Path, monitor: Monitor) -> Path:
+    def fetch(self, requirement: str, folder: Path, monitor: Monitor, *, max_bytes: int) -> Path:
         options = ("--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--quiet")
-        self._run(["-m", "pip", "download", "--dest", str(folder), *options, requirement], monitor, None)
-        return next(folder.glob("*.whl"))
+        under_way = folder / "pip"  # where pip has it until it is whole
+        under_way.mkdir()
 
-    def _run(self, arguments: Sequence[str], monitor: Monitor, timeout_s: float | None) -> None:
-        """Run Python, polled so that a wish to stop ends it at once."""
+        def bound() -> None:
+            """Twice the size, since pip copies it in the end."""
+            if tree_bytes(folder) > 2 * max_bytes + _PIPS_OWN_BYTES:
+                size = in_units(max_bytes)
+                reason = msg("It sent more than the {size} that the file {name} has.", size=size, name=requirement)
+                raise SourceFailedError(reason, corrupt=True)
+
+        command = ["-m", "pip", "download", "--no-cache-dir", "--dest", str(folder), *options, requirement]
+        self._run(command, monitor, None, bound, environment=dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(under_way)))
+        found = next(folder.glob("*.whl"), None)
+        if found is None:
+            raise SourceFailedError(msg("The package index did not yield the archives."), details="no wheel")
+        return found
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        monitor: Monitor,
+        timeout_s: float | None,
+        bound: Callable[[], None] = lambda: None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run Python, polled so that a wish to stop, or `bound`, ends it at once."""
+        command = [self._interpreter, *arguments]
+        variables = {**os.environ, **(environment or {})}
         with (
             tempfile.TemporaryFile() as errors,
-            subprocess.Popen([self._interpreter, *arguments], stdout=subprocess.DEVNULL, stderr=errors) as process,
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=variables) as process,
         ):
             try:
-                _wait(process, monitor, timeout_s)
+                _wait(process, monitor, timeout_s, bound)
             except BaseException:
                 process.kill()
                 raise
@@ -85,13 +114,16 @@ class PipIndex:
                 raise SourceFailedError(msg("The package index did not yield the archives."), details=told[-2000:])
 
 
-def _wait(process: subprocess.Popen[bytes], monitor: Monitor, timeout_s: float | None) -> None:
+def _wait(
+    process: subprocess.Popen[bytes], monitor: Monitor, timeout_s: float | None, bound: Callable[[], None]
+) -> None:
     started_s = time.monotonic()
     while True:
         try:
             process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
             monitor.check()
+            bound()
             if timeout_s is not None and time.monotonic() - started_s > timeout_s:
                 reason = msg("The package index did not answer within {seconds} s.", seconds=int(timeout_s))
                 raise SourceFailedError(reason) from None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.file_names import is_plain_name
 from autoglm_desktop.core.files import flush, make_private_folder
 from autoglm_desktop.core.i18n import msg
 
@@ -71,6 +73,11 @@ class Places:
         remove_tree(self.staging(model_id))
 
 
+def is_model_id(name: str) -> bool:
+    """Whether a model may be called so: its folder has that name."""
+    return re.fullmatch(ID_PATTERN, name) is not None and is_plain_name(name)
+
+
 def unknown_model(model_id: str) -> AppError:
     """The error for a name that no model has."""
     return AppError(
@@ -81,7 +88,7 @@ def unknown_model(model_id: str) -> AppError:
 
 
 def _checked(model_id: str) -> str:
-    if not re.fullmatch(ID_PATTERN, model_id):
+    if not is_model_id(model_id):
         raise unknown_model(model_id)
     return model_id
 
@@ -96,5 +103,10 @@ def remove_tree(path: Path) -> int:
 
 
 def tree_bytes(path: Path) -> int:
-    """What the files of a folder weigh together."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    """What the files of a folder weigh together; one that vanishes meanwhile weighs nothing."""
+    total = 0
+    for file in path.rglob("*"):
+        with suppress(FileNotFoundError):
+            found = file.stat()
+            total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return total

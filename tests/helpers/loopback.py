@@ -18,7 +18,8 @@ class Page:
     """What a path answers.
 
     `refuse_first`: answer so many requests with 403. `cut_after`: close the connection after so many bytes, once.
-    `hold_after`: send so many, then wait for `released`.
+    `hold_after`: send so many, then wait for `released`. `headers` win over the right ones; an empty one is left out.
+    `endless`: go on sending until the client goes away or `released`; `drip`: a byte now and then, the same way.
     """
 
     body: bytes
@@ -27,6 +28,10 @@ class Page:
     refuse_first: int = 0
     cut_after: int | None = None
     hold_after: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    endless: bool = False
+    drip: bool = False
+    sent_bytes: int = 0
     held: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -78,7 +83,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(page.body) - start))
+        headers = {"Content-Length": str(len(page.body) - start)} | page.headers
+        if start:
+            headers.setdefault("Content-Range", f"bytes {start}-{len(page.body) - 1}/{len(page.body)}")
+        for name, value in headers.items():
+            if value:
+                self.send_header(name, value)
         self.send_header("Content-Type", "text/html" if path.endswith("/") else "application/octet-stream")
         self.end_headers()
         self._send(page, start)
@@ -95,7 +105,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             page.held.set()
             assert page.released.wait(WAIT_S)
             start = middle
+        while page.drip and not page.released.wait(0.05):
+            self.wfile.write(b"x")
         self.wfile.write(page.body[start:])
+        while page.endless and not page.released.is_set():
+            self.wfile.write(bytes(1 << 16))
+            page.sent_bytes += 1 << 16
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: the requests are remembered by the server."""

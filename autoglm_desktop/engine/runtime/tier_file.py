@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -16,6 +15,7 @@ from filelock import FileLock
 from safetensors import SafetensorError
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.files import atomic_write, is_disk_full, replace
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.precision import Tier
 
@@ -94,7 +94,7 @@ def content_hash(home: Path, masters: list[Path]) -> str:
     for path in masters:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    _replace(note, json.dumps({"files": stamp, "sha256": digest.hexdigest()}).encode())
+    atomic_write(note, json.dumps({"files": stamp, "sha256": digest.hexdigest()}).encode())
     return digest.hexdigest()
 
 
@@ -114,15 +114,9 @@ def _write(path: Path, make: Callable[[BinaryIO], None]) -> None:
     try:
         with temporary.open("wb") as file:
             make(file)
-        temporary.replace(path)
+        replace(temporary, path)  # the name over bytes that never reached the disk would not be noticed
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def _remove_stale(path: Path, tier: Tier) -> None:
@@ -132,7 +126,7 @@ def _remove_stale(path: Path, tier: Tier) -> None:
 
 
 def _cannot_write(home: Path, error: OSError) -> AppError:
-    if error.errno == errno.ENOSPC:
+    if is_disk_full(error):
         return AppError(
             ErrorCode.DISK_FULL,
             msg("There is no room on the disk to prepare this precision in {path}.", path=str(home)),

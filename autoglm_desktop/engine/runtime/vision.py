@@ -21,6 +21,7 @@ from autoglm_desktop.assets import resource
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import ImageLabel, ImageReading, TextLine
+from autoglm_desktop.core.pins import require_pinned
 
 from .contracts import ProgressSink
 from .pictures import open_picture
@@ -173,7 +174,7 @@ def _load_classifier() -> torch.nn.Module:
     if weights is None:
         raise _missing("efficientnet-lite2")
     network: torch.nn.Module = EfficientNet.from_name("efficientnet-lite2")
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network.load_state_dict(torch.load(require_pinned(weights), map_location="cpu", weights_only=True))
     return network.eval().requires_grad_(False)
 
 
@@ -243,7 +244,7 @@ def _package_folder(name: str) -> Path:
 def _present(path: Path) -> Path:
     if not path.is_file():
         raise _missing(path.name)
-    return path
+    return require_pinned(path)
 
 
 def _missing(name: str) -> AppError:
