@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import tomllib
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoglm_desktop.cli.chat import _standard_input
 from autoglm_desktop.core import text_files
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.kiosk import load_kiosk
@@ -21,7 +23,11 @@ from autoglm_desktop.energy.profile import read_profile
 from autoglm_desktop.energy.scenario_files import read_scenario
 from autoglm_desktop.energy.sweep import read_grid
 from autoglm_desktop.engine.runtime.config import ModelConfig
+from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
 from autoglm_desktop.models.catalogue import Catalogue
+from autoglm_desktop.models.convert import convert
+from autoglm_desktop.models.progress import silent
+from tests.helpers.tiny_gguf import write_tiny_gguf
 from tests.unit.test_scenario_files import PLAIN
 
 Read = Callable[[Path], object]
@@ -190,3 +196,32 @@ def test_the_configuration_of_a_model_folder_may_have_a_mark(tmp_path: Path) -> 
         (tmp_path / "config.json").write_bytes(raw)
         with pytest.raises(AppError, match="configuration cannot be read"):
             ModelConfig.read(tmp_path)
+
+
+def test_every_text_of_a_model_folder_may_have_a_mark(tmp_path: Path) -> None:
+    write_tiny_gguf(tmp_path / "x.gguf")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    convert(tmp_path / "x.gguf", folder, silent())
+    plain = TokenizerBundle.load(folder).encode("hello")
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "config.json"):
+        (folder / name).write_bytes(codecs.BOM_UTF8 + (folder / name).read_bytes())
+    assert TokenizerBundle.load(folder).encode("hello") == plain
+    assert ModelConfig.read(folder).vocab > 0
+    (folder / "chat_template.jinja").write_bytes("中".encode("gbk"))
+    with pytest.raises(AppError) as caught:
+        TokenizerBundle.load(folder)
+    assert caught.value.report.code is ErrorCode.TEMPLATE_BROKEN
+
+
+@pytest.mark.parametrize("encode", [pytest.param(e, id=name) for name, e in ENCODINGS.items()])
+def test_a_question_from_standard_input(monkeypatch: pytest.MonkeyPatch, encode: Callable[[str], bytes]) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(encode("你是谁?\nhello"))))
+    assert _standard_input() == "你是谁?\nhello"
+
+
+@pytest.mark.parametrize("raw", ["你好".encode("gbk"), b"a\0b", codecs.BOM_UTF16_LE + b"a"])
+def test_a_question_that_is_no_text_is_refused_with_the_place(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw)))
+    with pytest.raises(AppError, match="from byte"):
+        _standard_input()
