@@ -25,7 +25,7 @@ from .perceiving import perceive
 def look(
     typer_context: typer.Context,
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG, JPEG, WebP, GIF, BMP, TIFF, or HEIC.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG, JPEG, WebP, AVIF, GIF, BMP, TIFF, or HEIC.")],
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     log_level: LogLevelOption = None,

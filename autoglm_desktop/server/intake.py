@@ -50,6 +50,11 @@ _IMAGE_TYPES = (
     "image/bmp",
     "image/tiff",
     "image/heic",
+    "image/heif",
+    "image/avif",
+    "image/jp2",
+    "image/x-icon",
+    "image/vnd.microsoft.icon",
 )
 
 

@@ -38,6 +38,16 @@ def test_files_are_sorted_by_what_their_names_promise() -> None:
     assert offer.sounds == (Path("/x/c.mp3"),)
 
 
+def test_avif_is_an_image_as_a_file_and_as_a_browser_s_bytes_and_a_film_is_a_recording() -> None:
+    offer = offer_of_files([Path("/x/a.AVIF"), Path("/x/b.mp4"), Path("/x/c.mkv")])
+    assert [source.name for source in offer.images] == ["a.AVIF"]
+    assert offer.sounds == (Path("/x/b.mp4"), Path("/x/c.mkv"))
+    data = QMimeData()
+    data.setData("image/avif", b"the bytes")
+    assert carries(data)
+    assert [source.data for source in offer_of(data).images] == [b"the bytes"]
+
+
 def test_text_with_a_picture_of_itself_is_text() -> None:
     data = QMimeData()
     data.setText("a cell")
