@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -60,6 +61,16 @@ class Message:
     def of(role: Role, text: str, *, reasoning: str = "") -> Message:
         """A message of one text part."""
         return Message(role, (TextPart(text),), reasoning)
+
+    @staticmethod
+    def joined(messages: Sequence[Message]) -> Message:
+        """Neighbours of one role as one message, with empty lines between their texts; at least one is given."""
+        if len(messages) == 1:
+            return messages[0]
+        parts = list(messages[0].parts)
+        for message in messages[1:]:
+            parts += [TextPart("\n\n"), *message.parts]
+        return Message(messages[0].role, tuple(parts), "\n\n".join(m.reasoning for m in messages if m.reasoning))
 
 
 @dataclass(frozen=True, slots=True)
