@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,25 +37,25 @@ class TooLong(Exception):  # noqa: N818 - a result, made an error by the one who
 
 
 class Encoder:
-    """Encodes with a tokenizer whose marks it makes inactive: they are put in by their place, not by their spelling.
+    """Encodes with a tokenizer that knows no marks: they are put in by their place, not by their spelling.
 
-    All is encoded in one call, in which a token of its own with a random name stands for each mark. So the text around
-    is split and normalized exactly as if the marks were active.
+    All is encoded in one call, in which a token with a random name stands for each mark. So the text around is split
+    and normalized exactly as if the marks were active.
     """
 
     def __init__(self, tokenizer: Tokenizer, marks: Mapping[int, AddedToken], special_ids: frozenset[int]) -> None:
         """`marks` by id; pieces end at those of `special_ids` only."""
-        self._tokenizer = tokenizer
         self._marks = dict(marks)
         self._special_ids = special_ids
         self._ids = {token.content: i for i, token in marks.items()}
         self.spellings = Marks(self._ids)
         self._place = f"\ufdd4{secrets.token_hex(8)}"
-        tokenizer.add_special_tokens([_inactive(token) for token in marks.values()])
-        tokenizer.add_tokens([AddedToken(self._place, normalized=False)])
-        tokenizer.encode_special_tokens = True
-        self.place_id = next(i for i, t in tokenizer.get_added_tokens_decoder().items() if t.content == self._place)
-        """The token that stands for a mark; it is in no result."""
+        words = {i: token for i, token in tokenizer.get_added_tokens_decoder().items() if i not in marks}
+        self._tokenizer = _without_marks(tokenizer, words.values())
+        self._tokenizer.add_tokens([AddedToken(self._place, normalized=False)])
+        ids = {token.content: i for i, token in self._tokenizer.get_added_tokens_decoder().items()}
+        self._place_id = ids[self._place]
+        self._originals = {ids[token.content]: i for i, token in words.items() if ids[token.content] != i}
 
     def pieces(self, text: str) -> Iterator[Piece]:
         """The tokens of a text. In one that a template rendered its marks are active, otherwise all that it spells."""
@@ -120,31 +120,33 @@ class Encoder:
 
     def _split(self, ids: Sequence[int]) -> Iterator[list[int]]:
         start = 0
-        for end in [i for i, token in enumerate(ids) if token == self.place_id]:
+        for end in [i for i, token in enumerate(ids) if token == self._place_id]:
             yield self._defused(ids[start:end])
             start = end + 1
         yield self._defused(ids[start:])
 
     def _defused(self, ids: Sequence[int]) -> list[int]:
         """Some vocabularies spell a mark as one word, too: it is taken apart."""
+        if self._originals:
+            ids = [self._originals.get(i, i) for i in ids]
         if self._marks.keys().isdisjoint(ids):
             return list(ids)
         return [token for i in ids for token in (self._letters(i) if i in self._marks else [i])]
 
     def _letters(self, mark: int) -> list[int]:
-        return [token for letter in self._marks[mark].content for token in self._plain(letter)]
+        letters = [token for letter in self._marks[mark].content for token in self._plain(letter)]
+        return [self._originals.get(token, token) for token in letters]
 
 
-def _inactive(token: AddedToken) -> AddedToken:
-    """A special token: those are not matched while `encode_special_tokens` is set."""
-    return AddedToken(
-        token.content,
-        special=True,
-        normalized=token.normalized,
-        lstrip=token.lstrip,
-        rstrip=token.rstrip,
-        single_word=token.single_word,
-    )
+def _without_marks(tokenizer: Tokenizer, words: Iterable[AddedToken]) -> Tokenizer:
+    """A tokenizer on the same model, which is not copied, with `words` as its only added tokens."""
+    plain = Tokenizer(tokenizer.model)
+    if tokenizer.normalizer is not None:
+        plain.normalizer = tokenizer.normalizer
+    if tokenizer.pre_tokenizer is not None:
+        plain.pre_tokenizer = tokenizer.pre_tokenizer
+    plain.add_tokens(list(words))
+    return plain
 
 
 def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:

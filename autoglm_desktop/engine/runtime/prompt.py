@@ -42,7 +42,7 @@ class TokenizerBundle:
         self._spelling = Spelling()
         self._guard = self._encoder.spellings
         self._thoughts = self._guard.without((THINK_OPEN, THINK_CLOSE))
-        self.hidden_ids = self._vocabulary.hidden_ids | {self._encoder.place_id}
+        self.hidden_ids = self._vocabulary.hidden_ids
         """Special tokens, which are never shown."""
         self.end_ids = self._vocabulary.end_ids
         """Tokens that end an answer, beside those that the model's configuration names."""

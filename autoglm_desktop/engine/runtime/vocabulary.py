@@ -66,7 +66,8 @@ class Vocabulary:
 
         An ordinary word among those is not believed where the template shows how turns end, or a mark is named, too.
         """
-        named = frozenset(named_ids)
+        size = tokenizer.get_vocab_size()
+        named = frozenset(i for i in named_ids if 0 <= i < size)
         marks = frozenset(i for i in named if _may_end(tokenizer.id_to_token(i)))
         believed = marks if marks or self.closed_by_template else named
         return self.control_ids | believed

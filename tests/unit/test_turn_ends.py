@@ -1,0 +1,139 @@
+"""Where a turn ends: at the marks that the template closes turns with, whatever the file says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from tokenizers import AddedToken, Tokenizer
+
+from autoglm_desktop.core.events import FinishReason
+from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
+from tests.helpers.byte_tokenizer import CONTROL, INNER, bundle_of, byte_tokenizer
+from tests.helpers.scripted_decoder import Said, ScriptedDecoder, asking, run
+from tests.helpers.tiny_model import CHATML
+
+RUN_ON = "\n<|im_start|>user\nAnd you?<|im_end|>\n"
+
+
+def spelled(tokenizer: Tokenizer, text: str, marks: Sequence[str]) -> list[int]:
+    """Tokens of a text; each of `marks` is one, by its id in the vocabulary."""
+    for mark in marks:
+        if mark in text:
+            before, _, after = text.partition(mark)
+            index = tokenizer.token_to_id(mark)
+            assert index is not None
+            return [*spelled(tokenizer, before, marks), index, *spelled(tokenizer, after, marks)]
+    return list(tokenizer.encode(text).ids)
+
+
+def say(bundle: TokenizerBundle, script: list[int], ends: Sequence[int] = (), **changes: object) -> Said:
+    return run(bundle, ScriptedDecoder(bundle.tokenizer.get_vocab_size(), script, ends), asking(**changes))
+
+
+def types(kind: str) -> Tokenizer:
+    """ChatML's marks as control tokens, user-defined ones, words of the vocabulary, or not at all."""
+    if kind == "normal":
+        return byte_tokenizer((), words=CONTROL)
+    return byte_tokenizer(() if kind == "none" else [AddedToken(m, special=kind == "control") for m in CONTROL])
+
+
+@pytest.mark.parametrize("kind", ["control", "user_defined", "normal"])
+@pytest.mark.parametrize("named", [(), (0,), (10_000,), (ord("!"), 0)])
+def test_the_mark_of_the_template_ends_a_turn_whatever_its_type(kind: str, named: tuple[int, ...]) -> None:
+    tokenizer = types(kind)
+    script = spelled(tokenizer, f"Yes!<|im_end|>{RUN_ON}", CONTROL)
+    bundle = bundle_of(CHATML, tokenizer)
+    said = say(bundle, script, (*named, *tokenizer.encode("!").ids))
+    assert (said.reason, said.text) == (FinishReason.STOP, "Yes!")
+    assert said.usage.completion_tokens == len("Yes!") + 1
+
+
+def test_the_template_is_encoded_with_marks_that_are_words_by_type() -> None:
+    tokenizer = types("normal")
+    bundle = bundle_of(CHATML, tokenizer)
+    tokens = bundle.encode(bundle.prompt(asking().messages, think=False).text)
+    assert tokens == spelled(tokenizer, "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", CONTROL)
+
+
+@pytest.mark.parametrize("before", ["", "Yes.", "Yes.\n"])
+def test_a_mark_of_several_tokens_is_never_shown(before: str) -> None:
+    tokenizer = types("none")
+    script = spelled(tokenizer, f"{before}<|im_end|>{RUN_ON}", ())
+    said = say(bundle_of(CHATML, tokenizer), script)
+    assert (said.reason, said.text) == (FinishReason.STOP, before)
+
+
+def test_what_only_begins_like_the_mark_is_shown() -> None:
+    tokenizer = types("none")
+    said = say(bundle_of(CHATML, tokenizer), spelled(tokenizer, "a <|im_ b", ()), max_tokens=9)
+    assert (said.reason, said.text) == (FinishReason.LENGTH, "a <|im_ b")
+
+
+def test_a_thought_that_ends_with_a_mark_of_several_tokens_leads_to_the_answer() -> None:
+    tokenizer = types("none")
+    script = spelled(tokenizer, "hm<|im_end|>Yes<|im_end|>", ())
+    said = say(bundle_of(CHATML, tokenizer), script, think=True)
+    assert (said.reason, said.reasoning, said.text) == (FinishReason.STOP, "hm", "Yes")
+
+
+@pytest.mark.parametrize("mark", ["<|im_start|>", "<|endoftext|>", "<|renamed|>", "<pad>"])
+def test_a_control_token_in_the_middle_ends_the_turn(mark: str) -> None:
+    tokenizer = byte_tokenizer([*CONTROL, AddedToken("<|renamed|>", special=True), AddedToken("<pad>", special=True)])
+    script = spelled(tokenizer, f"Yes.{mark}system\nuser\n", [*CONTROL, "<|renamed|>", "<pad>"])
+    said = say(bundle_of(CHATML, tokenizer), script, (0,))
+    assert (said.reason, said.text) == (FinishReason.STOP, "Yes.")
+
+
+@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("mark", [*INNER[2:], "[TOOL_CALLS]", "<|python_tag|>", "<answer>"])
+def test_marks_within_an_answer_do_not_end_it(mark: str, special: bool) -> None:
+    tokenizer = byte_tokenizer([*CONTROL, AddedToken(mark, special=special)])
+    script = spelled(tokenizer, f"a{mark}b<|im_end|>", [*CONTROL, mark])
+    said = say(bundle_of(CHATML, tokenizer), script, [script[1]])
+    assert (said.reason, said.text) == (FinishReason.STOP, "ab" if special else f"a{mark}b")
+
+
+def test_an_unknown_word_does_not_end_an_answer() -> None:
+    tokenizer = byte_tokenizer([*CONTROL, AddedToken("<unk>", special=True)])
+    script = spelled(tokenizer, "a<unk>b<|im_end|>", [*CONTROL, "<unk>"])
+    assert say(bundle_of(CHATML, tokenizer, **{"unk_token": "<unk>"}), script).text == "ab"
+
+
+def test_an_ordinary_end_is_believed_where_nothing_tells_better() -> None:
+    tokenizer = byte_tokenizer(())
+    script = spelled(tokenizer, "Yes.\nQ: ", ())
+    said = say(bundle_of("Q: {{ messages[0].content }}\nA: ", tokenizer), script, [script[4]])
+    assert (said.reason, said.text) == (FinishReason.STOP, "Yes.")
+
+
+@pytest.mark.parametrize(
+    ("template", "closing"),
+    [
+        ("{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}<|assistant|>\n", "<|user|>"),
+        ("{% for m in messages %}{{ '[INST]' if m.role == 'user' }}{{ m.content }}"
+         "{{ '[/INST]' if m.role == 'user' else ' ' + eos_token }}{% endfor %}", "</s>"),
+        ("{% for m in messages %}<start_of_turn>{{ m.role }}\n{{ m.content | trim }}<end_of_turn>\n{% endfor %}",
+         "<end_of_turn>"),
+        ("{% for m in messages %}{{ m.content }}<｜end▁of▁sentence｜>{% endfor %}", "<｜end▁of▁sentence｜>"),
+        ("{% if messages[0].role != 'system' %}{{ raise_exception('no') }}{% endif %}" + CHATML, "<|im_end|>"),
+    ],
+)  # fmt: skip
+def test_closing_marks_of_other_formats(template: str, closing: str) -> None:
+    tokenizer = byte_tokenizer([closing])
+    bundle = bundle_of(template, tokenizer, **{"eos_token": "</s>"})
+    assert tokenizer.token_to_id(closing) in bundle.end_ids
+
+
+def test_brackets_in_a_template_are_no_marks() -> None:
+    """Only what it writes counts, and only where the vocabulary has it as one token."""
+    tokenizer = byte_tokenizer(CONTROL, words=["[0]", "[INST]"])
+    bundle = bundle_of(CHATML.replace("{% for", "{% set first = messages[0] %}{% for", 1), tokenizer)
+    assert say(bundle, spelled(tokenizer, "a[0]b<|im_end|>", [*CONTROL, "[0]"])).text == "a[0]b"
+
+
+def test_a_named_end_beyond_the_vocabulary_is_harmless() -> None:
+    tokenizer = byte_tokenizer(CONTROL)
+    script = spelled(tokenizer, "<|im_end|>", CONTROL)
+    said = say(bundle_of(CHATML, tokenizer), [*script, *tokenizer.encode("a").ids, *script], (1 << 40, -1), think=True)
+    assert said.text == "a"
