@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
@@ -74,7 +76,7 @@ def test_the_beginning_stays_the_same_from_turn_to_turn(template: str, shape: st
     bundle = bundle_of(template)
     turns = [n for n in range(1, len(shape) + 1) if shape[n - 1] == "u" and shape[n : n + 1] != "u"]
     texts = [read(bundle, shape[:n]) for n in turns]
-    for shorter, longer in zip(texts, texts[1:], strict=False):
+    for shorter, longer in pairwise(texts):
         assert common_prefix(shorter, longer) == len(shorter)
 
 

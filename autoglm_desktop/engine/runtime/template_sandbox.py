@@ -75,7 +75,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         self.step()
-        if (operator == "*" and _repeated(left, right)) or (operator == "**" and _power_bits(left, right) > _MOST_BITS):
+        if _is_huge(operator, left, right):
             raise TooMuchWork
         return _bounded(super().call_binop(context, operator, left, right))
 
@@ -144,16 +144,14 @@ def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
     return made
 
 
-def _repeated(left: Any, right: Any) -> bool:
-    """Whether ``left * right`` would repeat a text or list too often."""
+def _is_huge(operator: str, left: Any, right: Any) -> bool:
+    """Whether a product or power would be so large that computing it takes long."""
+    if isinstance(left, int) and isinstance(right, int):
+        bits = {"*": left.bit_length() + right.bit_length(), "**": left.bit_length() * right}
+        return bits.get(operator, 0) > _MOST_BITS
     count, items = (left, right) if isinstance(left, int) else (right, left)
-    return isinstance(count, int) and isinstance(items, str | list | tuple) and len(items) * count > _MOST_CHARACTERS
-
-
-def _power_bits(base: Any, exponent: Any) -> int:
-    if not isinstance(base, int) or not isinstance(exponent, int):
-        return 0
-    return base.bit_length() * exponent
+    repeats = operator == "*" and isinstance(count, int) and isinstance(items, str | list | tuple)
+    return repeats and len(items) * count > _MOST_CHARACTERS
 
 
 def _to_json(
