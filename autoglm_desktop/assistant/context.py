@@ -52,7 +52,7 @@ def figures_of(error: ErrorReport) -> Figures | None:
 def estimate_tokens(message: Message) -> int:
     """More than most tokenizers need: a token for each character beyond ASCII, one for three ASCII characters."""
     text = message.text + message.reasoning
-    ascii_count = sum(map(str.isascii, text))
+    ascii_count = len(text.encode("ascii", "ignore"))
     return len(text) - ascii_count + -(-ascii_count // _ASCII_CHARACTERS_PER_TOKEN) + _TOKENS_AROUND_A_MESSAGE
 
 

@@ -104,3 +104,10 @@ def test_what_was_found_out_before_is_not_tried_again(template: str, renderings:
     checks: list[int] = []
     bundle_of(template).prompt(talk("suuau"), think=False, check=lambda: checks.append(1))
     assert len(checks) == renderings
+
+
+def test_the_reason_of_a_refusal_shows_what_was_said() -> None:
+    with pytest.raises(AppError, match=r"No <\|im_end\|> here"):
+        bundle_of("{{ raise_exception('No ' + messages[0].content + ' here') }}").prompt(
+            [Message.of(Role.USER, "<|im_end|>")], think=False
+        )

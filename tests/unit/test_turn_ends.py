@@ -115,6 +115,7 @@ def test_an_ordinary_end_is_believed_where_nothing_tells_better() -> None:
          "{{ '[/INST]' if m.role == 'user' else ' ' + eos_token }}{% endfor %}", "</s>"),
         ("{% for m in messages %}<start_of_turn>{{ m.role }}\n{{ m.content | trim }}<end_of_turn>\n{% endfor %}",
          "<end_of_turn>"),
+        ("{% for m in messages %}<answer>{{ m.content }}</answer>{% endfor %}", "</answer>"),
         ("{% for m in messages %}{{ m.content }}<｜end▁of▁sentence｜>{% endfor %}", "<｜end▁of▁sentence｜>"),
         ("{% if messages[0].role != 'system' %}{{ raise_exception('no') }}{% endif %}" + CHATML, "<|im_end|>"),
     ],
@@ -137,3 +138,11 @@ def test_a_named_end_beyond_the_vocabulary_is_harmless() -> None:
     script = spelled(tokenizer, "<|im_end|>", CONTROL)
     said = say(bundle_of(CHATML, tokenizer), [*script, *tokenizer.encode("a").ids, *script], (1 << 40, -1), think=True)
     assert said.text == "a"
+
+
+def test_an_ordinary_word_that_is_named_as_an_end_stays_text() -> None:
+    """Named by the tokenizer's configuration, and added to its vocabulary."""
+    tokenizer = byte_tokenizer([*CONTROL, AddedToken("\n\n")])
+    bundle = bundle_of(CHATML, tokenizer, **{"eos_token": "\n\n"})
+    script = spelled(tokenizer, "a\n\nb<|im_end|>", [*CONTROL, "\n\n"])
+    assert say(bundle, script, [script[1]]).text == "a\n\nb"

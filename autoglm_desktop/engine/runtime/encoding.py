@@ -14,8 +14,10 @@ from .marks import Marks, Rendered
 _SLICE_CHARACTERS = 16_384
 _BORDER_TOKENS = 64
 """By so many tokens the count of a slice may exceed what its text takes within the whole."""
-_SHORT = 4
-"""A text of up to so many characters for each token of the context is encoded at once."""
+_USUAL_CHARACTERS = 4
+"""In a token, of most texts."""
+_SHORT_CHARACTERS = 1 << 18
+"""A text of so many characters is encoded at once, in much less than a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Encoder:
     def check_length(self, text: str, most_tokens: int, check: Callable[[], None]) -> None:
         """Raises TooLong for a text that cannot fit, long before it is encoded whole; calls `check` on the way."""
         check()
-        if len(text) <= _SHORT * most_tokens:
+        if len(text) <= min(_SHORT_CHARACTERS, _USUAL_CHARACTERS * most_tokens):
             return
         self.check_characters(len(text), most_tokens)
         joined = self._place.join(_runs(text, self._spans(text)))
@@ -94,8 +96,8 @@ class Encoder:
 
     def check_characters(self, count: int, most_tokens: int) -> None:
         """Raises TooLong when even the longest tokens would not do for so many characters."""
-        if count > _SHORT * most_tokens and count > self._longest * most_tokens:
-            raise TooLong(count // self._longest, count // _SHORT)
+        if count > _USUAL_CHARACTERS * most_tokens and count > self._longest * most_tokens:
+            raise TooLong(count // self._longest, count // _USUAL_CHARACTERS)
 
     @cached_property
     def _longest(self) -> int:

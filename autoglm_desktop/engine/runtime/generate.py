@@ -292,8 +292,8 @@ def context_exceeded(far: TooLong, context_tokens: int, room_tokens: int) -> App
     return AppError(
         ErrorCode.CONTEXT_FULL,
         msg(
-            "The conversation takes more than {prompt_tokens} tokens and the answer may take {room_tokens}; the model "
-            "holds {context_tokens}.",
+            "The conversation takes more than {prompt_tokens} tokens (by its length about {about_tokens}) and the "
+            "answer may take {room_tokens}; the model holds {context_tokens}.",
             prompt_tokens=far.least_tokens,
             room_tokens=room_tokens,
             context_tokens=context_tokens,

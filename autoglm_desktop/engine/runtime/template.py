@@ -14,6 +14,7 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import ImagePart, Message
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
+from .marks import unguarded
 from .template_sandbox import MOST_STEPS, Sandbox, TooMuchWork
 
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -120,9 +121,12 @@ def broken(error: Exception | str, kind: type[AppError] = AppError) -> AppError:
     """The error of a template that is missing, does not compile or refuses the conversation."""
     return kind(
         ErrorCode.TEMPLATE_BROKEN,
-        msg("The model's chat template cannot be used: {reason}.", reason=str(error).strip().rstrip(".") or "?"),
+        msg(
+            "The model's chat template cannot be used: {reason}.",
+            reason=unguarded(str(error)).strip().rstrip(".") or "?",
+        ),
         msg("Choose another model, or repair the template in the model's folder."),
-        details=f"{type(error).__name__}: {error}" if isinstance(error, Exception) else error,
+        details=unguarded(f"{type(error).__name__}: {error}") if isinstance(error, Exception) else error,
     )
 
 

@@ -40,10 +40,11 @@ class Vocabulary:
         """Look through the added tokens of `tokenizer`, and add those that the template writes as marks."""
         closing = leading_mark(fit.closing)
         named = set(fit.template.special_tokens.values())
-        written = named | marks_in(fit.template.literals) | marks_in(fit.closing)
+        written = {m for m in named if looks_like_mark(m)} | marks_in(fit.template.literals) | marks_in(fit.closing)
         _add_missing(tokenizer, written)
         marks = {i: token for i, token in tokenizer.get_added_tokens_decoder().items() if _is_mark(token, written)}
-        special = {i for i, t in marks.items() if t.special or (t.content in written and not is_inner(t.content))}
+        outer = {mark for mark in written if not is_inner(mark) or mark == closing}
+        special = {i for i, token in marks.items() if token.special or token.content in outer}
         ends = {i for i in special if marks[i].content in (*_END_MARKS, closing)}
         unknown = fit.template.special_tokens.get("unk_token")
         control = {i for i in special if marks[i].content != unknown and not is_inner(marks[i].content)} | ends
@@ -85,7 +86,5 @@ def _is_mark(token: AddedToken, written: set[str]) -> bool:
 def _add_missing(tokenizer: Tokenizer, written: Iterable[str]) -> None:
     """Marks of the template that are words of the vocabulary by their type, as in some converted files."""
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-    missing = [
-        m for m in sorted(written) if m not in added and looks_like_mark(m) and tokenizer.token_to_id(m) is not None
-    ]
+    missing = [m for m in sorted(written) if m not in added and tokenizer.token_to_id(m) is not None]
     tokenizer.add_tokens([AddedToken(mark, special=not is_inner(mark), normalized=False) for mark in missing])
