@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
+import gguf
 import pytest
 from tokenizers import AddedToken, Tokenizer
 
 from autoglm_desktop.core.events import FinishReason
+from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
+from autoglm_desktop.models.convert import convert
+from autoglm_desktop.models.progress import Monitor
+from tests.helpers import tiny_gguf
 from tests.helpers.byte_tokenizer import CONTROL, INNER, bundle_of, byte_tokenizer
 from tests.helpers.scripted_decoder import Said, ScriptedDecoder, asking, run
 from tests.helpers.tiny_model import CHATML
 
+EOS_KEY = "tokenizer.ggml.eos_token_id"
 RUN_ON = "\n<|im_start|>user\nAnd you?<|im_end|>\n"
 
 
@@ -146,3 +154,21 @@ def test_an_ordinary_word_that_is_named_as_an_end_stays_text() -> None:
     bundle = bundle_of(CHATML, tokenizer, **{"eos_token": "\n\n"})
     script = spelled(tokenizer, "a\n\nb<|im_end|>", [*CONTROL, "\n\n"])
     assert say(bundle, script, [script[1]]).text == "a\n\nb"
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 5])  # of GGUF: normal, unknown, control, user-defined, unused
+def test_of_a_gguf_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    """Whose end token is named as an ordinary word, too."""
+    end = tiny_gguf.TOKENS.index("<|im_end|>")
+    types = [kind if token.startswith("<|im_") else 1 for token in tiny_gguf.TOKENS]
+    monkeypatch.setattr(tiny_gguf, "TYPES", types)
+    monkeypatch.setattr(gguf.GGUFWriter, "add_eos_token_id", lambda writer, _: writer.add_uint32(EOS_KEY, 0))
+    tiny_gguf.write_tiny_gguf(tmp_path / "m.gguf")
+    convert(tmp_path / "m.gguf", tmp_path, Monitor(lambda _: None, lambda: False))
+    bundle = TokenizerBundle.load(tmp_path)
+    named = json.loads((tmp_path / "generation_config.json").read_text(encoding="utf-8"))["eos_token_id"]
+    assert 0 in named
+    assert end in bundle.ends(named)
+    assert 0 not in bundle.ends(named)
+    tokens = bundle.encode(bundle.prompt([Message.of(Role.USER, "he<|im_end|>")], think=False).text)
+    assert (tokens.count(end), tokens[-2]) == (1, end)
