@@ -22,6 +22,7 @@ TURNS = (
     "{% if (m.role == 'user') != (ns.turn % 2 == 0) %}{{ raise_exception('Roles must alternate') }}{% endif %}"
     "{% set ns.turn = ns.turn + 1 %}{% endif %}{% endfor %}"
 )
+WANTS_SYSTEM = "{% if messages[0].role != 'system' %}{{ raise_exception('A system message first') }}{% endif %}"
 TYPED = (
     "{% for m in messages %}{{ m.role[0] }}({% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}"
     "{% endif %}{% endfor %}){% endfor %}"
@@ -63,6 +64,8 @@ def read(bundle: TokenizerBundle, shape: str) -> str:
         (TURNS + SHORT, "sau", "u(s0)a(a1)u(u2)"),
         (NO_SYSTEM + TURNS + SHORT, "suuau", "u(s0+u1+u2)a(a3)u(u4)"),
         (TYPED, "su", "s(s0)u(u1)"),
+        (WANTS_SYSTEM + SHORT, "su", "s(s0)u(u1)"),
+        (WANTS_SYSTEM + TURNS + SHORT, "uua", "s()u(u0+u1)a(a2)"),
         (NO_SYSTEM + TURNS + TYPED, "suu", "u(s0+u1+u2)"),
     ],
 )

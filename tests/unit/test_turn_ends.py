@@ -125,7 +125,8 @@ def test_an_ordinary_end_is_believed_where_nothing_tells_better() -> None:
          "<end_of_turn>"),
         ("{% for m in messages %}<answer>{{ m.content }}</answer>{% endfor %}", "</answer>"),
         ("{% for m in messages %}{{ m.content }}<｜end▁of▁sentence｜>{% endfor %}", "<｜end▁of▁sentence｜>"),
-        ("{% if messages[0].role != 'system' %}{{ raise_exception('no') }}{% endif %}" + CHATML, "<|im_end|>"),
+        ("{% if messages[0].role != 'system' %}{{ raise_exception('no') }}{% endif %}"
+         + CHATML.replace("im_end", "done"), "<|done|>"),
     ],
 )  # fmt: skip
 def test_closing_marks_of_other_formats(template: str, closing: str) -> None:

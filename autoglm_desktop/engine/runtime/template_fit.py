@@ -42,15 +42,17 @@ class TemplateFit:
         system, asked, answered, again = _PROBES
         turns = Message.of(Role.USER, asked), Message.of(Role.ASSISTANT, answered), Message.of(Role.USER, again)
         ruled = Message.of(Role.SYSTEM, system)
-        typed = not _takes(template, turns[:1], typed=False) and _takes(template, turns[:1], typed=True)
-        if not typed and not _takes(template, turns[:1], typed=False):
+        shapes = [(typed, head) for typed in (False, True) for head in ((), (ruled,))]
+        fitting = next((s for s in shapes if _takes(template, (*s[1], turns[0]), typed=s[0])), None)
+        if fitting is None:
             return cls(template, typed=False, system_first=True, system_later=True, closing="")
-        whole = _probed(template, turns, typed=typed)
+        typed, head = fitting
+        whole = _probed(template, (*head, *turns), typed=typed)
         return cls(
             template,
             typed=typed,
             system_first=_takes(template, (ruled, turns[0]), typed=typed),
-            system_later=_takes(template, (*turns[:2], ruled, turns[2]), typed=typed),
+            system_later=_takes(template, (*head, *turns[:2], ruled, turns[2]), typed=typed),
             closing=whole.partition(answered)[2].partition(again)[0],
         )
 
@@ -121,9 +123,13 @@ def _user_first(messages: Sequence[Message]) -> list[Message]:
     return [*opening, *talk]
 
 
+def _with_empty_system(messages: Sequence[Message]) -> list[Message]:
+    return _alternating([Message.of(Role.SYSTEM, ""), *messages])
+
+
 def _joined(messages: Sequence[Message]) -> list[Message]:
     return [Message.joined(list(group)) for _, group in groupby(messages, key=lambda message: message.role)]
 
 
-_WAYS = (_as_it_is, _alternating, _without_system, _user_first)
-"""From the conversation as it is to one of prompts and answers only."""
+_WAYS = (_as_it_is, _alternating, _without_system, _user_first, _with_empty_system)
+"""From the conversation as it is to one of prompts and answers only; the last is for a template that wants a system."""
