@@ -8,12 +8,12 @@ rendered text the marks that are still whole are the template's own; the guards 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from autoglm_desktop.core.stops import held_length
-
 GUARD = "\ufdd0"
+_BORDER = "\ufdd5"
+"""Between marks in a list of them; it is in no mark."""
 _ESCAPES = {GUARD: "\ufdd1\ufdd2", "\ufdd1": "\ufdd1\ufdd3"}
 """How a guard that a message itself holds is written until the guards are taken out."""
 _ORIGINALS = {escaped: sign for sign, escaped in _ESCAPES.items()} | {GUARD: ""}
@@ -59,15 +59,16 @@ class Marks:
     """The spellings of one tokenizer's marks: finds them, and guards text against being taken for one."""
 
     def __init__(self, spellings: Iterable[str]) -> None:
-        self._spellings = sorted({mark for mark in spellings if len(mark) > 1}, key=lambda mark: (-len(mark), mark))
-        self._tails = {mark[start:] for mark in self._spellings for start in range(1, len(mark))}
-        self._whole = re.compile("|".join(map(re.escape, self._spellings)) or "(?!)")
-        self._first = _first_signs(self._spellings)
+        self._spellings = {mark for mark in spellings if len(mark) > 1}
+        self._longest = max(map(len, self._spellings), default=0)
+        self._listed = _BORDER.join(["", *self._spellings, ""])
+        self._whole = re.compile(_pattern(self._spellings) or "(?!)")
+        self._first_signs = {mark[0] for mark in self._spellings}
+        self._last_signs = {mark[-1] for mark in self._spellings}
 
     def without(self, spellings: Iterable[str]) -> Marks:
         """The same but for some, which are then left as they are."""
-        left_out = set(spellings)
-        return Marks(mark for mark in self._spellings if mark not in left_out)
+        return Marks(self._spellings.difference(spellings))
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Where whole marks stand, the longest at each place."""
@@ -78,7 +79,7 @@ class Marks:
 
         White space at the ends stays outside of the guards, so that a template can trim it.
         """
-        inside = self._first.sub(lambda sign: sign[0] + GUARD, _ESCAPED.sub(lambda sign: _ESCAPES[sign[0]], text))
+        inside = self._broken(_ESCAPED.sub(lambda sign: _ESCAPES[sign[0]], text))
         core = inside.strip()
         if not core or not self._spellings:
             return inside
@@ -99,21 +100,40 @@ class Marks:
             end = stop
         return Rendered("".join([*parts, unguarded(guarded[end:])]), marks)
 
+    def _broken(self, text: str) -> str:
+        """With a guard behind the first character of each mark, also of one that begins inside of another."""
+        parts: list[str] = []
+        end = 0
+        while found := self._whole.search(text, end):
+            parts += [text[end : found.start() + 1], GUARD]
+            end = found.start() + 1
+        return "".join([*parts, text[end:]])
+
     def _may_end_a_mark(self, text: str) -> bool:
-        longest = len(self._spellings[0])
-        return any(text[:length] in self._tails for length in range(1, longest))
+        lengths = [n for n, sign in enumerate(text[: self._longest - 1], 1) if sign in self._last_signs]
+        return any(f"{text[:length]}{_BORDER}" in self._listed for length in lengths)
 
     def _may_begin_a_mark(self, text: str) -> bool:
         """Also true for a text that fits into the middle of one."""
-        return held_length(text, self._spellings) > 0 or any(text in mark for mark in self._spellings)
+        lengths = [n for n, sign in enumerate(reversed(text[1 - self._longest :]), 1) if sign in self._first_signs]
+        begins = any(f"{_BORDER}{text[-length:]}" in self._listed for length in lengths)
+        return begins or (len(text) < self._longest and text in self._listed)
 
 
 def unguarded(text: str) -> str:
     return _GUARDED.sub(lambda sign: _ORIGINALS[sign[0]], text)
 
 
-def _first_signs(spellings: Iterable[str]) -> re.Pattern[str]:
-    """Matches the first character of each mark, also of one that begins inside of another."""
-    grouped = groupby(sorted(spellings), key=lambda mark: mark[0])
-    starts = [f"{re.escape(sign)}(?={'|'.join(re.escape(mark[1:]) for mark in marks)})" for sign, marks in grouped]
-    return re.compile("|".join(starts) or "(?!)")
+def _pattern(words: Collection[str]) -> str:
+    """A regular expression for the longest of many words at a place: it branches with each character, as a trie."""
+    branches = [f"{re.escape(sign)}{_pattern(rest)}" for sign, rest in _by_first(words)]
+    if not branches:
+        return ""
+    together = branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+    return f"(?:{together})?" if "" in words else together
+
+
+def _by_first(words: Collection[str]) -> Iterator[tuple[str, set[str]]]:
+    """Words by their first character, with what follows it; an empty one is left out."""
+    for sign, group in groupby(sorted(filter(None, words)), key=lambda word: word[0]):
+        yield sign, {word[1:] for word in group}

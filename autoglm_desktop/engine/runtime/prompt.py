@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
 from .encoding import Encoder, Piece
-from .marks import unguarded
+from .marks import Marks, unguarded
 from .reasoning import Prompt, aloud, native
 from .spelling import Spelling
 from .template import ChatTemplate, Rendering, broken
@@ -41,7 +42,6 @@ class TokenizerBundle:
         self._encoder = Encoder(tokenizer, self._vocabulary.marks, self._vocabulary.special_ids)
         self._spelling = Spelling()
         self._guard = self._encoder.spellings
-        self._thoughts = self._guard.without((THINK_OPEN, THINK_CLOSE))
         self.hidden_ids = self._vocabulary.hidden_ids
         """Special tokens, which are never shown."""
         self.end_ids = self._vocabulary.end_ids
@@ -108,14 +108,18 @@ class TokenizerBundle:
         guarded = self._fit.render(messages, replace(how, guard=lambda _, text: self._guard.guard(text)))
         if not any(self._has_thought(message) for message in messages):
             return guarded
-        seen = self._fit.render(messages, replace(how, guard=self._guard_but_thoughts))
+        seen = self._fit.render(messages, replace(how, guard=self._guarded_but_thoughts))
         return guarded if unguarded(seen) == unguarded(guarded) else seen
+
+    @cached_property
+    def _guard_but_thoughts(self) -> Marks:
+        return self._guard.without((THINK_OPEN, THINK_CLOSE))
 
     def _has_thought(self, message: Message) -> bool:
         return message.role is Role.ASSISTANT and (THINK_OPEN in message.text or THINK_CLOSE in message.text)
 
-    def _guard_but_thoughts(self, message: Message, text: str) -> str:
-        return (self._thoughts if message.role is Role.ASSISTANT else self._guard).guard(text)
+    def _guarded_but_thoughts(self, message: Message, text: str) -> str:
+        return (self._guard_but_thoughts if message.role is Role.ASSISTANT else self._guard).guard(text)
 
     def remember(self, tokens: Sequence[int]) -> None:
         """Keep how the answer at the end of `tokens` was spelled, if that is not how `encode` would do it."""
