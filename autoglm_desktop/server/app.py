@@ -6,7 +6,6 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import FastAPI, File, Form, Request, UploadFile
-from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from autoglm_desktop import __version__
@@ -17,9 +16,11 @@ from . import errors
 from .audio import TranscriptFormat, write_down
 from .catalogue import model_card, model_cards
 from .chat import complete
+from .cors import Cors
 from .desk import Desk
 from .energy import change_phone, energy_page
 from .metrics import CountRequests, Meters
+from .middleware import AnswerHead, CatchUnexpected
 from .responses import respond
 from .schemas import ChatRequest, ErrorAnswer, PhoneChange, ResponsesRequest
 from .security import Guard, rules_for
@@ -56,14 +57,6 @@ def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = 
     errors.install(app)
     _add_answers(app, desk)
     _add_state(app, desk)
-    if settings.service_cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.service_cors_origins),
-            allow_methods=["GET", "POST", "PUT"],
-            allow_headers=["*"],
-            expose_headers=["X-Queue-Position", "X-Request-Id", "X-Images-Unread", "Retry-After"],
-        )
     rules = rules_for(
         settings.service_host,
         api_key=api_key,
@@ -71,8 +64,12 @@ def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = 
         origins=settings.service_cors_origins,
         max_body_bytes=settings.service_max_body_bytes,
     )
-    app.add_middleware(Guard, rules=rules)
+    app.add_middleware(Guard, rules=rules)  # the innermost; each further one stands around those before it
+    app.add_middleware(CatchUnexpected)
+    if rules.origins:
+        app.add_middleware(Cors, rules=rules)
     app.add_middleware(CountRequests, meters=desk.meters)
+    app.add_middleware(AnswerHead)
     return app
 
 

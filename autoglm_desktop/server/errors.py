@@ -86,7 +86,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -120,13 +119,6 @@ async def _http(_: Request, error: Exception) -> Response:
     refusal = Refusal(error.status_code, detail, _CODES.get(error.status_code, phrase.lower().replace(" ", "_")))
     response = refusal.response()
     response.headers.update(error.headers or {})
-    return response
-
-
-async def _unexpected(_: Request, error: Exception) -> Response:
-    log.error("a request failed", exc_info=error)
-    response = Refusal(500, "The service failed; its log has the reason.", "internal_error").response()
-    response.headers["Connection"] = "close"  # uvicorn closes it after an exception: the client shall know
     return response
 
 

@@ -74,24 +74,13 @@ class CountRequests:
         self._app, self._meters = app, meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = False
-
-        def count(status: int) -> None:
-            nonlocal told
-            told = True
-            self._meters.requests.labels(getattr(scope.get("route"), "path", "other"), str(status)).inc()
-
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                count(message["status"])
+                route = getattr(scope.get("route"), "path", "other")
+                self._meters.requests.labels(route, str(message["status"])).inc()
             await send(message)
 
-        try:
-            await self._app(scope, receive, counted)
-        except Exception:
-            if not told:  # what sends the 500 stands outside
-                count(500)
-            raise
+        await self._app(scope, receive, counted)
 
 
 class _Now(Collector):
