@@ -19,8 +19,9 @@ from .chat import complete
 from .cors import Cors
 from .desk import Desk
 from .energy import change_phone, energy_page
+from .json_body import JsonRoute
 from .metrics import CountRequests, Meters
-from .middleware import AnswerHead, CatchUnexpected
+from .middleware import AnswerHead, CatchUnexpected, ReadTarget
 from .responses import respond
 from .schemas import ChatRequest, ErrorAnswer, PhoneChange, ResponsesRequest
 from .security import Guard, rules_for
@@ -54,6 +55,7 @@ def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = 
         redirect_slashes=False,
         responses=_ERRORS,
     )
+    app.router.route_class = JsonRoute
     errors.install(app)
     _add_answers(app, desk)
     _add_state(app, desk)
@@ -70,6 +72,7 @@ def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = 
         app.add_middleware(Cors, rules=rules)
     app.add_middleware(CountRequests, meters=desk.meters)
     app.add_middleware(AnswerHead)
+    app.add_middleware(ReadTarget)
     return app
 
 

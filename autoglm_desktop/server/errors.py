@@ -30,7 +30,13 @@ _STATUS = {
 }
 TEXT, LIST, OBJECT = "(text)", "(list)", "(object)"
 """Tags of the ways to write a field (`options`). In the place of an error they tell how, and the message only where."""
-_CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_CODES = {400: "invalid_value", 413: "body_too_large"}
+_HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    415: {"Accept": "application/json", "Accept-Encoding": "identity"},
+    429: {"Retry-After": str(RETRY_AFTER_S)},
+    503: {"Retry-After": str(RETRY_AFTER_S)},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,7 @@ class Refusal:
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
-        if self.status in (429, 503):
-            return {"Retry-After": str(RETRY_AFTER_S)}
-        return {"WWW-Authenticate": "Bearer"} if self.status == HTTPStatus.UNAUTHORIZED else {}
+        return _HEADERS.get(self.status, {})
 
     def response(self) -> Response:
         return JSONResponse(self.body(), self.status, headers=self.headers())
@@ -106,19 +110,34 @@ async def _invalid(_: Request, error: Exception) -> Response:
     found = error.errors()[0]
     where = [str(part) for part in found["loc"] if part not in ("body", TEXT, LIST, OBJECT)]
     param = ".".join(where) or None
-    if found["type"] == "json_invalid":
-        return Refusal(400, "The body is not valid JSON.", "invalid_json").response()
     message = f"{found['msg']} ({param})" if param else f"{found['msg']} (body)"
     return Refusal(400, message, "invalid_value", param).response()
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase
-    detail = str(error.detail) if error.detail else phrase
-    refusal = Refusal(error.status_code, detail, _CODES.get(error.status_code, phrase.lower().replace(" ", "_")))
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == HTTPStatus.NOT_FOUND:
+        message = f"There is no {request.url.path[:100]!r} here; GET /openapi.json lists what there is."
+        return Refusal(status, message, "not_found").response()
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _other_method(request, headers.get("Allow", ""))
+    refusal = Refusal(status, str(error.detail), _CODES.get(status, "invalid_request"))
     response = refusal.response()
-    response.headers.update(error.headers or {})
+    response.headers.update(headers)
+    return response
+
+
+def _other_method(request: Request, allowed: str) -> Response:
+    """What the path takes: the answer to OPTIONS, and the way out of a wrong method."""
+    methods = set(allowed.split(", ")) | {"OPTIONS"}
+    allow = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": allow})
+    response = Refusal(
+        405, f"The method {request.method[:20]} is not taken here, but {allow}.", "method_not_allowed"
+    ).response()
+    response.headers["Allow"] = allow
     return response
 
 

@@ -1,8 +1,9 @@
-"""ASGI middlewares for every route: HEAD, and failures that nobody expected."""
+"""ASGI middlewares for every route: forms of requests that routes do not know, and failures that nobody expected."""
 
 from __future__ import annotations
 
 import logging
+from urllib.parse import quote, urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +27,22 @@ class AnswerHead:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         await self._app({**scope, "method": "GET"}, receive, without_body)
+
+
+class ReadTarget:
+    """Takes a whole address in the place of the path apart, as proxies send it; its host counts, not the header's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].lower().startswith(("http://", "https://")):
+            target = urlsplit(scope["path"])
+            others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            headers = [*others, (b"host", target.netloc.encode())]
+            path = target.path or "/"
+            scope = {**scope, "path": path, "raw_path": quote(path).encode(), "headers": headers}
+        await self._app(scope, receive, send)
 
 
 class CatchUnexpected:
