@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import FastAPI, File, Form, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from autoglm_desktop import __version__
@@ -25,6 +26,7 @@ from .middleware import AnswerHead, CatchUnexpected, ReadTarget
 from .responses import respond
 from .schemas import ChatRequest, ErrorAnswer, PhoneChange, ResponsesRequest
 from .security import Guard, rules_for
+from .validation import invalid
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": words}
@@ -57,6 +59,7 @@ def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = 
     )
     app.router.route_class = JsonRoute
     errors.install(app)
+    app.add_exception_handler(RequestValidationError, invalid)
     _add_answers(app, desk)
     _add_state(app, desk)
     rules = rules_for(

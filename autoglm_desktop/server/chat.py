@@ -31,9 +31,8 @@ async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
     desk.names.require(body.model)
     _refuse_what_is_not_done(body)
     make = partial(_request, desk, body)
-    return await answered(
-        desk, request, body.messages, make, lambda answer: _Writer(answer, body), stream=bool(body.stream)
-    )
+    sent = {f"messages.{number}.content": message for number, message in enumerate(body.messages)}
+    return await answered(desk, request, sent, make, lambda answer: _Writer(answer, body), stream=bool(body.stream))
 
 
 def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> CompletionRequest:

@@ -9,7 +9,6 @@ from http import HTTPStatus
 
 import fastapi
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -29,7 +28,7 @@ _STATUS = {
     ErrorCode.CANCELLED: (503, "closing"),
 }
 TEXT, LIST, OBJECT = "(text)", "(list)", "(object)"
-"""Tags of the ways to write a field (`options`). In the place of an error they tell how, and the message only where."""
+"""Tags of the ways to write a field (`options`); `validation` leaves them out of the place of an error."""
 _CODES = {400: "invalid_value", 413: "body_too_large"}
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
@@ -88,7 +87,6 @@ def install(app: FastAPI) -> None:
     """Give every way to fail its answer."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(AppError, _app_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
 
@@ -103,15 +101,6 @@ async def _app_error(_: Request, error: Exception) -> Response:
     if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("a request failed: %s %s", error, error.report.details)
     return refusal.response()
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = error.errors()[0]
-    where = [str(part) for part in found["loc"] if part not in ("body", TEXT, LIST, OBJECT)]
-    param = ".".join(where) or None
-    message = f"{found['msg']} ({param})" if param else f"{found['msg']} (body)"
-    return Refusal(400, message, "invalid_value", param).response()
 
 
 async def _http(request: Request, error: Exception) -> Response:

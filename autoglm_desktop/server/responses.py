@@ -55,10 +55,11 @@ def _refuse_what_is_not_done(body: ResponsesRequest) -> None:
     refuse(form and form.type != "text", f"The format {form.type[:40]!r}" if form else "", "text.format")
 
 
-def _sent(body: ResponsesRequest) -> list[InputMessage]:
+def _sent(body: ResponsesRequest) -> dict[str, InputMessage]:
     if isinstance(body.input, str):
-        return [InputMessage(role="user", content=body.input)]
-    return [item for item in body.input if isinstance(item, InputMessage)]
+        return {"input": InputMessage(role="user", content=body.input)}
+    items = enumerate(body.input)
+    return {f"input.{number}.content": item for number, item in items if isinstance(item, InputMessage)}
 
 
 class _Shape:
