@@ -205,8 +205,9 @@ def require_key(host: str, api_key: str | None) -> None:
 def bind(host: str, port: int) -> socket.socket:
     """A socket that is bound and not yet listening. Raises AppError BUSY or BAD_INPUT."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)  # asyncio sets TCP_NODELAY where the protocol says TCP
     except (OSError, UnicodeError) as error:
         raise _no_such_address(host, error) from error
     try:
