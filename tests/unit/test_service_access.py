@@ -9,12 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
+from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.scripted import Reply, ScriptedEngine
 from autoglm_desktop.server import security
 from autoglm_desktop.server.desk import Desk
 from autoglm_desktop.server.errors import Refused
-from tests.helpers.services import InProcess, chat, in_process
+from autoglm_desktop.server.host import ServiceHost, ServiceState
+from tests.helpers.assistants import assistant_over
+from tests.helpers.services import InProcess, chat, in_process, on_socket
 from tests.unit.test_service_refusals import CHAT, refused
 
 PAGE = "https://a.example"
@@ -165,3 +168,20 @@ def test_a_star_opens_nothing() -> None:
         answer = ask.post(CHAT, json=chat(), headers={"Origin": "https://evil.example"})
         refused(answer, 403, "wrong_origin")
         assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t ", "a\nb", "\x00", "密钥", "\u00a0"], ids=ascii)
+def test_a_service_whose_key_nobody_could_send_does_not_start(key: str) -> None:
+    with assistant_over(scripted()) as (assistant, _):
+        host = ServiceHost(assistant, Settings(service_port=0), api_key=key)
+        with pytest.raises(AppError, match="key") as raised:
+            host.start()
+        assert raised.value.report.code is ErrorCode.BAD_INPUT
+        assert host.status.state is ServiceState.OFF
+
+
+def test_blanks_around_a_key_are_not_part_of_it() -> None:
+    with on_socket(scripted(), api_key=" secret\n") as service:
+        url = f"{service.address}/v1/models"
+        assert httpx.get(url, headers={"Authorization": "Bearer secret"}).status_code == 200
+        assert httpx.get(url).status_code == 401
