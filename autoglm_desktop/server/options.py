@@ -17,7 +17,8 @@ T = TypeVar("T")
 
 MAX_TOKENS = 131_072
 MAX_STOPS = 16
-MAX_SEED = (1 << 63) - 1
+MAX_SEED = 1 << 63
+"""As a document can say it, whose numbers are floats; the engine takes one less."""
 _LEAST_TOP_P = 1e-6
 _BUDGETS = {"low": 128, "medium": 512, "high": 2048, "xhigh": 4096, "max": 8192}
 
@@ -42,9 +43,9 @@ TEXT_OR_OBJECT = Discriminator(lambda value: TEXT if isinstance(value, str) else
 
 
 class Wire(BaseModel):
-    """What comes from clients: keys that this version does not know are ignored."""
+    """What comes from clients, by its types in JSON: keys that this version does not know are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
 class Thinking(Wire):
@@ -81,7 +82,9 @@ class Options(Wire):
     return_reasoning: bool | None = None
     include_reasoning: bool | None = None
     reasoning_format: ReasoningFormat | None = Field(
-        None, description="`parsed`: in fields of its own; `raw`: as <think>…</think> in the content; `hidden`"
+        None,
+        strict=False,
+        description="`parsed`: in fields of its own; `raw`: as <think>…</think> in the content; `hidden`",
     )
 
     def sampling(self, settings: Settings) -> Sampling:
@@ -94,7 +97,7 @@ class Options(Wire):
             repetition_penalty=_or(self.repetition_penalty, settings.repetition_penalty),
             frequency_penalty=_or(self.frequency_penalty, 0.0),
             presence_penalty=_or(self.presence_penalty, 0.0),
-            seed=self.seed,
+            seed=None if self.seed is None else min(self.seed, MAX_SEED - 1),
         )
 
     def thinks(self, effort: str | None) -> bool:

@@ -169,16 +169,3 @@ class PhoneChange(Wire):
         None, ge=-20.0, le=110.0, description="hold the processor there, for a demonstration"
     )
     release_temperature: bool | None = Field(None, description="let the processor go again")
-
-
-class ErrorBody(Wire):
-    message: str
-    type: str
-    param: str | None = None
-    code: str | None = None
-
-
-class ErrorAnswer(Wire):
-    """Every error."""
-
-    error: ErrorBody

@@ -24,7 +24,7 @@ from .host import is_loopback
 log = logging.getLogger(__name__)
 
 BODY_WITHIN_S = 60.0
-_OPEN_PATHS = ("/health",)
+OPEN_PATHS = ("/health",)
 """Readable without a key: they tell nothing but that the service lives."""
 
 
@@ -101,7 +101,7 @@ class Guard:
             return Refusal(503, "There are too many connections; try again in a moment.", "too_many_connections")
         if (wrong := address_refusal(headers, self._rules)) is not None:
             return wrong
-        if scope["path"] not in _OPEN_PATHS and not self._key_fits(headers):
+        if scope["path"] not in OPEN_PATHS and not self._key_fits(headers):
             return Refusal(
                 401, "The API key is missing or wrong: send Authorization: Bearer, or X-Api-Key.", "invalid_api_key"
             )
