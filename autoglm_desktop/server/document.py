@@ -49,28 +49,32 @@ _HEADERS = {
         "X-Images-Unread": "How many images could not be read; absent where all were.",
     }.items()
 }
+_REF = "#/components/schemas/"
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
 
-def _streamed(kind: str, end: str) -> dict[str, Any]:
-    words = f"With `stream`: server-sent events, each with a {kind} as its data{end}."
-    return {"text/event-stream": {"schema": {"type": "string", "description": words}}}
+def _streamed(chunk: type[BaseModel], *last: str) -> dict[str, Any]:
+    """An item is an event, as FastAPI describes its own; `last` are data that are no chunk."""
+    content = {"contentMediaType": "application/json", "contentSchema": {"$ref": f"{_REF}{chunk.__name__}"}}
+    data = {"type": "string", "anyOf": [*({"const": text} for text in last), content]}
+    event = {"data": data, "event": {"type": "string"}}
+    return {"text/event-stream": {"itemSchema": {"type": "object", "properties": event, "required": ["data"]}}}
 
 
 CHAT: Responses = {
     200: {
         "model": ChatCompletion,
-        "description": "The answer.",
+        "description": "The answer; with `stream` as events, and the data of the last is [DONE].",
         "headers": _HEADERS,
-        "content": _streamed("ChatCompletionChunk", ", and [DONE] at the end"),
+        "content": _streamed(ChatCompletionChunk, "[DONE]"),
     }
 }
 RESPONSE: Responses = {
     200: {
         "model": ResponseObject,
-        "description": "The answer.",
+        "description": "The answer; with `stream` as events.",
         "headers": _HEADERS,
-        "content": _streamed("ResponseEvent", ""),
+        "content": _streamed(ResponseEvent),
     }
 }
 TRANSCRIPTION: Responses = {
@@ -106,9 +110,7 @@ class Documented(FastAPI):
 
 def _complete(found: dict[str, Any], *, keyed: bool) -> None:
     components = found["components"]
-    _, chunks = models_json_schema(
-        [(model, "serialization") for model in _STREAMED], ref_template="#/components/schemas/{model}"
-    )
+    _, chunks = models_json_schema([(model, "serialization") for model in _STREAMED], ref_template=f"{_REF}{{model}}")
     components["schemas"] = chunks["$defs"] | components["schemas"]
     components["securitySchemes"] = _KEYS
     keys: list[dict[str, list[str]]] = [{name: []} for name in _KEYS]
