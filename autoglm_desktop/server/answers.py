@@ -48,6 +48,8 @@ class ModelCard(Answered):
     object: Literal["model"]
     created: int
     owned_by: str
+    description: str | None = None
+    identity: dict[str, str] | None = None
     weights: Weights
 
 
@@ -291,6 +293,8 @@ class PhoneState(Answered):
     thermal_status: str
     mean_w: float
     joules: float
+    charged_joules: float | None = None
+    net_joules: float | None = None
     decoded_tokens: float
     time_to_empty_s: float | None
 

@@ -94,7 +94,7 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
         """The product's name and the model behind it."""
         return {"object": "list", "data": model_cards(desk)}
 
-    @app.get("/v1/models/{model_id}", response_model=None, responses=answers(ModelCard))
+    @app.get("/v1/models/{model_id:path}", response_model=None, responses=answers(ModelCard))
     async def model(model_id: str) -> dict[str, object]:
         return model_card(desk, model_id)
 

@@ -27,7 +27,7 @@ ERRORS: Responses = {
     for status, words in {
         400: "The request cannot be answered as it is.",
         401: "The API key is missing or wrong.",
-        403: "The page that asks may not.",
+        403: "The page that asks may not, or the phone may only be read.",
         404: "There is no such model or path.",
         405: "The path takes other methods: `Allow` names them.",
         408: "The request took too long to arrive.",

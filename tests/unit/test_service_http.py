@@ -18,12 +18,20 @@ from tests.helpers.services import ALIAS, InProcess, OnSocket, chat, in_process,
 from tests.unit.test_service_refusals import CHAT, RESPONSES, refused
 from tests.unit.test_service_socket import LIMIT_S
 
+KEY = {"X-Api-Key": "k"}
 PAGES = ("/health", "/metrics", "/v1/models", f"/v1/models/{ALIAS}", "/v1/energy", "/openapi.json")
 
 
 @pytest.fixture
 def ask() -> Iterator[InProcess]:
     with in_process(ScriptedEngine([Reply("Yes.")])) as running:
+        yield running
+
+
+@pytest.fixture
+def locked() -> Iterator[InProcess]:
+    """For those with a key, who may do everything."""
+    with in_process(ScriptedEngine([Reply("Yes.")]), api_key="k") as running:
         yield running
 
 
@@ -67,11 +75,17 @@ def test_a_path_says_which_methods_it_takes(ask: InProcess, path: str, allowed: 
     assert (answer.status_code, answer.headers["allow"], answer.content) == (204, allowed, b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/nothing", "/v1/completions", "/v1/models/", "//health", "/%ff"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/nothing", "/v1/completions", "//health", "/%ff"])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_an_unknown_path_is_a_404_that_names_it(ask: InProcess, method: str, path: str) -> None:
     error = refused(ask(method, path), 404)
     assert "/openapi.json" in error["message"] or "/v1/models" in error["message"]
+
+
+@pytest.mark.parametrize("name", ["gpt-9", "org/model", "org%2Fmodel", "a/b/c", "%00", "x" * 3000])
+def test_an_unknown_model_is_a_404_whatever_its_name_is(ask: InProcess, name: str) -> None:
+    error = refused(ask.get(f"/v1/models/{name}"), 404, "model_not_found")
+    assert len(error["message"]) < 300
 
 
 SENT = json.dumps(chat()).encode()
@@ -84,11 +98,11 @@ TYPES = [
 
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("path", [CHAT, RESPONSES, "/v1/energy/phone"])
-def test_json_is_taken_whatever_its_type_is_said_to_be(ask: InProcess, kind: str | None, path: str) -> None:
+def test_json_is_taken_whatever_its_type_is_said_to_be(locked: InProcess, kind: str | None, path: str) -> None:
     bodies: dict[str, Any] = {CHAT: chat(), RESPONSES: {"model": ALIAS, "input": "Hi"}, "/v1/energy/phone": {}}
-    headers = {} if kind is None else {"Content-Type": kind}
+    headers = KEY if kind is None else KEY | {"Content-Type": kind}
     method = "PUT" if path.endswith("phone") else "POST"
-    assert ask(method, path, content=json.dumps(bodies[path]), headers=headers).status_code == 200
+    assert locked(method, path, content=json.dumps(bodies[path]), headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])

@@ -15,11 +15,12 @@ from tests.helpers.services import ALIAS, InProcess, chat, in_process
 from tests.unit.test_service_refusals import CHAT, RESPONSES, refused
 
 PHONE = "/v1/energy/phone"
+KEY = {"X-Api-Key": "k"}
 
 
 @pytest.fixture(scope="module")
 def ask() -> Iterator[InProcess]:
-    with in_process(ScriptedEngine([Reply("Yes.")])) as running:
+    with in_process(ScriptedEngine([Reply("Yes.")]), api_key="k") as running:
         yield running
 
 
@@ -73,7 +74,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 
 
 def send(ask: InProcess, path: str, body: dict[str, Any]) -> Any:
-    return ask("PUT" if path == PHONE else "POST", path, content=json.dumps(body))
+    return ask("PUT" if path == PHONE else "POST", path, content=json.dumps(body), headers=KEY)
 
 
 def whole(path: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -110,11 +111,11 @@ def test_what_is_refused_later_is_named_as_it_was_sent_too(
 def test_wrong_parts_of_a_form_are_named(ask: InProcess) -> None:
     path = "/v1/audio/transcriptions"
     file = {"file": ("a.wav", b"RIFF")}
-    assert refused(ask.post(path, files=file), 400)["param"] == "model"
-    assert refused(ask.post(path, data={"model": "whisper-1"}), 400)["param"] == "file"
-    assert refused(ask.post(path, data={"model": "whisper-1", "file": "text"}), 400)["param"] == "file"
+    assert refused(ask.post(path, files=file, headers=KEY), 400)["param"] == "model"
+    assert refused(ask.post(path, data={"model": "whisper-1"}, headers=KEY), 400)["param"] == "file"
+    assert refused(ask.post(path, data={"model": "whisper-1", "file": "text"}, headers=KEY), 400)["param"] == "file"
     wrong = {"model": "whisper-1", "response_format": "pdf"}
-    assert refused(ask.post(path, files=file, data=wrong), 400)["param"] == "response_format"
+    assert refused(ask.post(path, files=file, data=wrong, headers=KEY), 400)["param"] == "response_format"
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
