@@ -30,6 +30,8 @@ _STATUS = {
 TEXT, LIST, OBJECT = "(text)", "(list)", "(object)"
 """Tags of the ways to write a field (`options`); `validation` leaves them out of the place of an error."""
 _CODES = {400: "invalid_value", 413: "body_too_large"}
+_FORM = "The form cannot be read: send multipart/form-data with the parts file and model."
+"""FastAPI reads forms; JSON is read in `json_body`."""
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
     415: {"Accept": "application/json", "Accept-Encoding": "identity"},
@@ -111,7 +113,8 @@ async def _http(request: Request, error: Exception) -> Response:
         return Refusal(status, message, "not_found").response()
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return _other_method(request, headers.get("Allow", ""))
-    refusal = Refusal(status, str(error.detail), _CODES.get(status, "invalid_request"))
+    detail = _FORM if status == HTTPStatus.BAD_REQUEST else str(error.detail)
+    refusal = Refusal(status, detail, _CODES.get(status, "invalid_request"))
     response = refusal.response()
     response.headers.update(headers)
     return response

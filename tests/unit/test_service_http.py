@@ -170,6 +170,13 @@ def test_the_last_of_two_values_holds_and_whole_numbers_may_have_a_point(ask: In
     assert ask.post(CHAT, content=sent).status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data"])
+@pytest.mark.parametrize("body", [b"--x\r\nnonsense", b"\x00\xff", b"x" * 5000])
+def test_a_form_that_cannot_be_read_says_what_belongs_in_it(ask: InProcess, kind: str, body: bytes) -> None:
+    answer = ask.post("/v1/audio/transcriptions", content=body, headers={"Content-Type": kind})
+    assert "file" in refused(answer, 400, "invalid_value")["message"]
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, br"])
 def test_a_compressed_body_is_refused_by_name(ask: InProcess, coding: str) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": coding}
