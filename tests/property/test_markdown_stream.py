@@ -90,6 +90,7 @@ _PIECES = [
         "- item one\n",
         "long text here. ",
     ),
+    *("<br>", "<sub>", "</sub>", "<sup>2</sup>", "```markdown\n", "~~~md\n", "**「文」**", "：", "$5", "$HOME/", "\\{"),
 ]
 _markdown = st.lists(st.sampled_from(_PIECES), max_size=60).map("".join)
 
@@ -113,6 +114,8 @@ def streamed(text: str, seed: int, cut_tail_characters: int) -> tuple[Block, ...
 @example(text="1. a\n1. b\n1. c\n1. d\n1. e\n\ntext\n", seed=3, cut=10)
 @example(text="para\n$$\nx\n- y\n$$\n", seed=2, cut=10)
 @example(text="aa\\(word \\)", seed=0, cut=10)
+@example(text="```markdown\n```py\nx\n```\n\n# a\n\n```\n\nb\n\nc\n", seed=0, cut=10)
+@example(text="```markdown\n```py\nx\n```\n\n# a\n\nb\n\nc\n", seed=0, cut=10)
 def test_random_splits_end_in_the_same_blocks(text: str, seed: int, cut: int) -> None:
     assert streamed(text, seed, cut) == parse(text)
 
