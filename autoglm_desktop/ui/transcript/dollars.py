@@ -17,83 +17,11 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _PHRASE = re.compile(r"(?<![\\A-Za-z])([a-z]{3,})[\s,;:.]+([a-z]{3,})(?![A-Za-z])")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w+", re.ASCII)
 _FOREIGN = re.compile('["“”¥€£￥]')
-_FUNCTIONS = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "log",
-        "ln",
-        "lg",
-        "exp",
-        "lim",
-        "max",
-        "min",
-        "sup",
-        "inf",
-        "mod",
-        "gcd",
-        "lcm",
-        "det",
-        "dim",
-        "ker",
-        "deg",
-        "arg",
-        "dx",
-        "dy",
-        "dt",
-        "dz",
-        "dr",
-        "pi",
-        "mu",
-        "nu",
-        "xi",
-    ]
+_FUNCTION = re.compile(
+    "(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|log|ln|lg|exp|lim|max|min|sup|inf|mod|gcd|lcm|det|dim|ker|deg|arg|d[xytzr]"
 )
-_PROSE = frozenset(
-    [
-        "and",
-        "or",
-        "the",
-        "to",
-        "of",
-        "in",
-        "is",
-        "was",
-        "are",
-        "for",
-        "with",
-        "per",
-        "not",
-        "but",
-        "at",
-        "by",
-        "on",
-        "as",
-        "an",
-        "be",
-        "it",
-        "if",
-        "vs",
-        "than",
-        "then",
-        "each",
-        "from",
-        "now",
-        "only",
-        "off",
-        "plus",
-        "about",
-    ]
+_PROSE = re.compile(
+    "and|or|the|to|of|in|is|was|are|for|with|per|not|but|at|by|on|as|an|be|it|if|vs|than|then|each|from|now|only|off"
 )
 _OPEN, _CLOSED = "([{", ")]}"
 
@@ -114,8 +42,7 @@ def reads_as_formula(before: str, tex: str, after: str) -> bool:
 def _begins_and_ends_well(tex: str) -> bool:
     if len(tex) == 1:
         return not is_cjk(tex)
-    escaped = tex[-2] == "\\"
-    return tex[0] not in ",;)]}" and (escaped or tex[-1] not in "_^([{")
+    return tex[0] not in ",;)]}" and ("\\" in tex or tex[-1] not in "_^([{")
 
 
 def _joins_a_name(after: str) -> bool:
@@ -131,15 +58,15 @@ def _stands_before_a_name(tex: str) -> bool:
 
 def _reads_as_prose(tex: str) -> bool:
     plain = _TEXT.sub(" ", tex)
-    words = {word for word in _WORD.findall(plain) if word.lower() not in _FUNCTIONS}
+    words = [word for word in _WORD.findall(plain) if not _FUNCTION.fullmatch(word)]
     is_amount = plain[:1].isdigit()
-    if any(word.lower() in _PROSE for word in words) or _FOREIGN.search(plain):
+    if any(_PROSE.fullmatch(word.lower()) for word in words) or _FOREIGN.search(plain):
         return True
     if any(map(is_cjk, plain)):
         return is_amount or "=" not in plain
     if is_amount and (any(len(word) > 2 for word in words) or _unbalanced(plain)):
         return True
-    return any(not {first, second} & _FUNCTIONS for first, second in _PHRASE.findall(plain))
+    return any(not (_FUNCTION.fullmatch(one) or _FUNCTION.fullmatch(two)) for one, two in _PHRASE.findall(plain))
 
 
 def _unbalanced(text: str) -> bool:

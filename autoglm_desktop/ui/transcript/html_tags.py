@@ -11,8 +11,9 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-_TAG = re.compile(r"<(/?)(sub|sup)\s*>", re.IGNORECASE)
-_BREAK = re.compile(r"<(?:br\s*/?|/br\s*)>[ \t]*\n?[ \t]*", re.IGNORECASE)
+from autoglm_desktop.core.markup import BREAK_TAG, SCRIPT_TAG
+
+_BREAK = re.compile(BREAK_TAG.pattern + r"[ \t]*\n?[ \t]*", re.IGNORECASE)
 
 
 def html_tags_plugin(md: MarkdownIt) -> None:
@@ -33,7 +34,7 @@ def _break(state: StateInline, silent: bool) -> bool:
 
 
 def _script(state: StateInline, silent: bool) -> bool:
-    match = _TAG.match(state.src, state.pos, state.posMax) if state.src[state.pos] == "<" else None
+    match = SCRIPT_TAG.match(state.src, state.pos, state.posMax) if state.src[state.pos] == "<" else None
     if match is None:
         return False
     if not silent:

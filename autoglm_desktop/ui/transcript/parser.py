@@ -10,10 +10,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from .blocks import Block, Code, Formula, Mark, Marker, MarkerKind, Para, Place, Rule, Span, Table, merged
-from .fences import fences_plugin
+from .fence_rule import fences_plugin
 from .html_tags import html_tags_plugin
 from .inline_state import InlineParser
 from .math_rules import math_plugin
+from .table_rule import tables_plugin
 
 SAFE_SCHEMES = ("http://", "https://", "mailto:")
 _CLEAN = str.maketrans({"\r": "", "\u2029": "\u2028", "\x00": "\ufffd", "\ufffc": "\ufffd"})
@@ -71,7 +72,7 @@ def _markdown() -> MarkdownIt:
     md.configure("commonmark", {"html": False, "breaks": True, "maxNesting": 40})
     md.enable(["table", "strikethrough"])
     md.disable("reference")  # a definition at the end would change what stands before it
-    return md.use(fences_plugin).use(math_plugin).use(html_tags_plugin)
+    return md.use(fences_plugin).use(math_plugin).use(html_tags_plugin).use(tables_plugin)
 
 
 @dataclass(slots=True)

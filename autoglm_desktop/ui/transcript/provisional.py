@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 
+from autoglm_desktop.core.markup import SCRIPT_TAG
+
 from .fences import Fences
 
-_SCRIPT = re.compile(r"<(/?)(sub|sup)\s*>", re.IGNORECASE)
 _DELIMITER_BEGUN = re.compile(r"^[\s|:-]*$")
 
 
@@ -56,7 +57,7 @@ def _table(last: str) -> str | None:
 def _inline(last: str) -> str:
     if last.count("`") % 2 == 1:
         return last + "`"
-    tags = _SCRIPT.findall(last)
+    tags = SCRIPT_TAG.findall(last)
     if tags and not tags[-1][0]:
         return f"{last}</{tags[-1][1]}>"
     if last.count("**") % 2 == 1 and last.rsplit("**", 1)[1].strip(" *\n"):
