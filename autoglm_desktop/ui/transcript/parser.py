@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from .blocks import Block, Code, Formula, Mark, Marker, MarkerKind, Para, Place, Rule, Span, Table, merged
+from .bracket_rule import brackets_plugin
 from .fence_rule import fences_plugin
 from .html_tags import html_tags_plugin
 from .inline_state import InlineParser
@@ -72,6 +73,7 @@ def _markdown() -> MarkdownIt:
     md.configure("commonmark", {"html": False, "breaks": True, "maxNesting": 40})
     md.enable(["table", "strikethrough"])
     md.disable("reference")  # a definition at the end would change what stands before it
+    md.use(brackets_plugin)
     return md.use(fences_plugin).use(math_plugin).use(html_tags_plugin).use(tables_plugin)
 
 

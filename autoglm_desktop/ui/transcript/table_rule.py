@@ -10,7 +10,6 @@ from markdown_it.rules_block.table import table
 
 from .dollars import reads_as_formula
 
-_DELIMITERS = re.compile(r"[ \t>]*[|:-][|: \t-]*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _BRACKETS = re.compile(r"\\\(.*?\\\)")
 _HIDDEN = "\ue07c"
@@ -23,21 +22,31 @@ def tables_plugin(md: MarkdownIt) -> None:
 
 
 def _rule(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
-    if silent or start_line + 1 >= end_line or not _DELIMITERS.fullmatch(_line(state, start_line + 1)):
-        return False
-    last = next((line for line in range(start_line, end_line) if state.isEmpty(line)), end_line) - 1
-    begin, end = state.bMarks[start_line], state.eMarks[last]
-    rows = state.src[begin:end]
-    hidden = "\n".join(map(_hide_bars, rows.split("\n")))
-    if hidden == rows:
+    if silent or "|" not in _line(state, start_line):
         return False
     source, first = state.src, len(state.tokens)
-    state.src = source[:begin] + hidden + source[end:]
-    found = table(state, start_line, end_line, silent)
-    state.src = source
+    try:
+        _hide_between(state, start_line, start_line + 1)
+        if not table(state, start_line, end_line, True):
+            return False
+        last = next((line for line in range(start_line, end_line) if state.isEmpty(line)), end_line)
+        _hide_between(state, start_line + 2, last)
+        found = table(state, start_line, end_line, False)
+    finally:
+        state.src = source
     for token in state.tokens[first:]:
         token.content = token.content.replace(_HIDDEN, "|")
     return found
+
+
+def _hide_between(state: StateBlock, start_line: int, end_line: int) -> None:
+    """Hide the bars of formulas in these lines; every position in the source stays what it is."""
+    if start_line < end_line:
+        begin, end = state.bMarks[start_line], state.eMarks[end_line - 1]
+        rows = state.src[begin:end]
+        hidden = "\n".join(map(_hide_bars, rows.split("\n")))
+        if hidden != rows:
+            state.src = state.src[:begin] + hidden + state.src[end:]
 
 
 def _hide_bars(row: str) -> str:
