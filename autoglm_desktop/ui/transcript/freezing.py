@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from .blocks import Block, Code, Para, Place, Span, Table, followed
 from .fences import is_markdown
@@ -16,6 +17,11 @@ from .parser import Unit, parse_units
 _OPENING_FENCE = re.compile(r" {0,3}(?:`{3,}|~{3,})([^\n]*)\n")
 _TABLE_HEAD = re.compile(r"[^\n]*\n[^\n]*\n")
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("<sub>", "</sub>"), ("<sup>", "</sup>"))
+
+_WORD_BEGUN = re.compile(r"(?:</?\w*|\]\([^)\s]*|&\w*|://\S*|\\\w*)$")
+"""A tag, the target of a link, an entity, an address or a command without its end."""
+_TRIED, _STEP = 400, 7
+"""How many of the possible places are looked at, and every which of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,12 @@ def _line_cut(tail: str, head: str | None, *, begun: bool) -> int:
 
 def _paragraph_cut(tail: str) -> int:
     """A place between two lines or letters, so that what follows cannot begin anything else than text."""
-    for place in range(len(tail) * 3 // 4, len(tail) // 4, -1):
-        if tail[place].isalpha() and (tail[place - 1] == "\n" or tail[place - 1].isalpha()):
-            return place if _is_closed(tail[:place]) else 0
-    return 0
+    places = (
+        place
+        for place in range(len(tail) * 3 // 4, len(tail) // 4, -1)
+        if tail[place].isalpha() and (tail[place - 1] == "\n" or tail[place - 1].isalpha())
+    )
+    return next((place for place in islice(places, 0, _TRIED, _STEP) if _is_closed(tail[:place])), 0)
 
 
 def _is_closed(text: str) -> bool:
@@ -94,6 +102,6 @@ def _is_closed(text: str) -> bool:
     line = text[text.rfind("\n") + 1 :]
     if any(line.count(sign) % 2 for sign in ("**", "~~", "$", "_")) or line.count("[") != line.count("]"):
         return False
-    if text.count("`") % 2 or text.count("$$") % 2 or text.count("**") % 2:
+    if text.count("`") % 2 or text.count("$$") % 2 or text.count("**") % 2 or _WORD_BEGUN.search(line[-200:]):
         return False
     return all(text.count(opener) == text.count(closer) for opener, closer in _PAIRS)

@@ -126,10 +126,12 @@ def _leaves(units: list[Unit]) -> tuple[Block, ...]:
 
 def _extended(blocks: tuple[Block, ...], tail: str, parsed: int) -> tuple[Block, ...]:
     """`blocks` of the first `parsed` characters of `tail`, with the others behind them as plain text."""
-    last, text = blocks[-1] if blocks else Para(()), tail[parsed:]
+    last = blocks[-1] if blocks else Para(())
     if isinstance(last, Code):
         gap = "\n" if tail[:parsed].endswith("\n") else ""
-        return (*blocks[:-1], replace(last, text=last.text + gap + clean(text, "\n")))
+        return (*blocks[:-1], replace(last, text=last.text + gap + clean(tail[parsed:], "\n")))
+    begin = len(tail[:parsed].rstrip())  # spaces at the end of a paragraph are not part of it
+    more = (Span(clean(tail[begin:], "\u2028")),)
     if isinstance(last, Para):
-        return (*blocks[:-1], replace(last, spans=followed(last.spans, (Span(clean(text, "\u2028")),))))
-    return (*blocks, Para((Span(clean(text, "\u2028")),)))
+        return (*blocks[:-1], replace(last, spans=followed(last.spans, more)))
+    return (*blocks, Para(more))
