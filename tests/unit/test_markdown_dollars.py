@@ -47,6 +47,9 @@ def formulas(text: str) -> list[str]:
         "变量$name的值是$value。",
         "$user_name和$pass_word",
         "echo $$; kill $$",
+        "HK$100/US$13, NT$500元到NT$800元",
+        "价格是$100（约700元），比$200便宜；另一种是300$（约2100元）。",
+        "$n个苹果卖$m元",
         "I paid $20 for lunch, then 30$ for dinner",
     ],
 )
@@ -72,6 +75,8 @@ def test_no_formula(text: str) -> None:
         (r"$\$5$", [r"\$5"]),
         (r"$\mathrm{Na}^+$ and $H^+$", [r"\mathrm{Na}^+", "H^+"]),
         ("so $$x + y$$ holds", ["x + y"]),
+        ("$x = 1 or x = 2$, $k$th of $n$个", ["x = 1 or x = 2", "k", "n"]),
+        (r"若$x>0$，则$y<0$；$50\%$，$1,000$", ["x>0", "y<0", r"50\%", "1,000"]),
     ],
 )
 def test_formulas(text: str, wanted: list[str]) -> None:

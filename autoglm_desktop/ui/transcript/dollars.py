@@ -1,7 +1,7 @@
 """Whether what stands between two dollar signs is a formula: prices and variables of a shell use the sign as well.
 
-Whoever writes a formula seldom writes prose in it; whoever writes prices or variables nearly always does. So the
-words, brackets and signs between the two decide, together with the characters right outside.
+A formula seldom holds prose, and what stands between two prices or two variables nearly always does. So the words,
+brackets and signs between the dollars decide, together with the characters right outside.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _reads_as_prose(tex: str) -> bool:
     plain = _TEXT.sub(" ", tex)
     words = [word for word in _WORD.findall(plain) if not _FUNCTION.fullmatch(word)]
     is_amount = plain[:1].isdigit()
-    if any(_PROSE.fullmatch(word.lower()) for word in words) or _FOREIGN.search(plain):
+    prose = [word for word in words if _PROSE.fullmatch(word.lower())]
+    is_equation = "=" in plain and len(prose) == len(words) and not is_amount  # x = 1 or x = 2
+    if (prose and not is_equation) or _FOREIGN.search(plain):
         return True
     if any(map(is_cjk, plain)):
         return is_amount or "=" not in plain
