@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from .errors import LIST, OBJECT, TEXT
-from .options import MAX_STOPS, TEXT_OR_LIST, TEXT_OR_OBJECT, Options, Plain, StopText, TokenLimit, Wire
+from .options import MAX_STOPS, TEXT_OR_LIST, TEXT_OR_OBJECT, AnswerLimit, OpenWire, Options, Plain, StopText, Wire
 
 MAX_MESSAGES = 2048
 MAX_PARTS = 256
@@ -62,7 +62,7 @@ Stops = Annotated[
 ]
 
 
-class ChatMessage(Wire):
+class ChatMessage(OpenWire):
     role: Literal["system", "developer", "user", "assistant"]
     content: Contents | None = None
     reasoning_content: str | None = None
@@ -72,10 +72,6 @@ class StreamOptions(Wire):
     include_usage: bool = False
 
 
-class ResponseFormat(Wire):
-    type: str
-
-
 class ChatRequest(Options):
     """`POST /v1/chat/completions`."""
 
@@ -83,22 +79,13 @@ class ChatRequest(Options):
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: TokenLimit | None = None
-    max_completion_tokens: TokenLimit | None = None
+    max_tokens: AnswerLimit | None = Field(None, description="of the answer; -1 or nothing: the rest of the context")
+    max_completion_tokens: AnswerLimit | None = Field(None, description="of reasoning and answer together; -1 as above")
     stop: Stops | None = None
     reasoning_effort: Plain | None = None
-    n: int | None = Field(None, ge=1)
-    tools: list[Any] | None = None
-    tool_choice: Any = None
-    functions: list[Any] | None = None
-    response_format: ResponseFormat | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    logit_bias: dict[str, float] | None = None
-    modalities: list[str] | None = None
 
 
-class InputMessage(Wire):
+class InputMessage(OpenWire):
     """An item of the input of a response; a message may leave its type out."""
 
     type: Literal["message"] = "message"
@@ -131,14 +118,6 @@ class Reasoning(Wire):
     summary: str | None = None
 
 
-class TextFormat(Wire):
-    type: str = "text"
-
-
-class TextOptions(Wire):
-    format: TextFormat | None = None
-
-
 class ResponsesRequest(Options):
     """`POST /v1/responses`."""
 
@@ -146,15 +125,13 @@ class ResponsesRequest(Options):
     input: Input
     instructions: Plain | None = None
     stream: bool | None = None
-    max_output_tokens: TokenLimit | None = None
+    max_output_tokens: AnswerLimit | None = Field(
+        None, description="of reasoning and answer together; -1 or nothing: the rest of the context"
+    )
+    stop: Stops | None = None
     reasoning: Reasoning | None = None
-    text: TextOptions | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
+    text: dict[str, Any] | None = None
     metadata: dict[Plain, Plain] | None = None
-    previous_response_id: str | None = None
-    conversation: Any = None
-    background: bool | None = None
 
 
 class PhoneChange(Wire):

@@ -8,8 +8,7 @@ import pytest
 
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import Role
-from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
+from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.scripted import Reply, ScriptedEngine
 from tests.helpers.energy_services import Clock, service_at
 from tests.helpers.services import ALIAS, events_of, in_process, text_of
@@ -134,13 +133,10 @@ def test_sampling_limits_and_stops_reach_the_engine() -> None:
 
 def test_what_is_not_said_is_as_the_settings_say() -> None:
     engine = ScriptedEngine([Reply("Yes.")])
-    settings = Settings(temperature=0.3, top_p=0.6, max_tokens=77)
-    with in_process(engine, settings) as ask:
+    with in_process(engine, Settings(temperature=0.3, top_p=0.6)) as ask:
         ask.chat()
     request = engine.requests[0]
-    assert (request.sampling.temperature, request.sampling.top_p, request.max_tokens) == (0.3, 0.6, 77)
-    assert request.messages[0].role is Role.SYSTEM
-    assert request.messages[0].text == DEFAULT_SYSTEM_PROMPT
+    assert (request.sampling.temperature, request.sampling.top_p) == (0.3, 0.6)
 
 
 def test_messages_of_one_role_become_one_and_the_systems_words_come_first() -> None:
