@@ -18,7 +18,7 @@ from .audio import TranscriptFormat, write_down
 from .catalogue import model_card, model_cards
 from .chat import complete
 from .desk import Desk
-from .energy import change_phone, energy_page
+from .energy import change_phone, energy_page, require_control
 from .metrics import CountRequests, Meters
 from .responses import respond
 from .schemas import ChatRequest, ErrorAnswer, PhoneChange, ResponsesRequest
@@ -29,7 +29,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, words in {
         400: "The request cannot be answered as it is.",
         401: "The API key is missing or wrong.",
-        403: "The page that asks may not.",
+        403: "The page that asks may not, or the phone may only be read.",
         404: "There is no such model or path.",
         408: "The request took too long to arrive.",
         413: "The body is too large.",
@@ -44,7 +44,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = None) -> FastAPI:
     """The service of `assistant`. `settings` are those of the service itself (address, limits, origins)."""
-    desk = Desk(assistant, settings, Meters(assistant))
+    desk = Desk(assistant, settings, Meters(assistant), has_key=bool(api_key))
     app = FastAPI(
         title="AutoGLM Desktop",
         version=__version__,
@@ -116,7 +116,8 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
 
     @app.put("/v1/energy/phone")
     async def phone(change: PhoneChange) -> dict[str, object]:
-        """Set the simulated phone, for demonstrations and tests."""
+        """Set the simulated phone, for demonstrations and tests: with an API key, or where the settings allow it."""
+        require_control(desk.assistant.settings, has_key=desk.has_key)
         await asyncio.to_thread(change_phone, desk.assistant.energy, change)
         return await asyncio.to_thread(energy_page, desk.assistant.energy)
 

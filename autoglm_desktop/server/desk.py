@@ -64,6 +64,8 @@ class Desk:
     assistant: Assistant
     service: Settings
     meters: Meters
+    has_key: bool = False
+    """Whether clients need a key: whoever gets as far as here has sent it."""
     began_s: int = field(default_factory=lambda: int(time.time()))
 
     door: ImageDoor = field(init=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from .errors import LIST, OBJECT, TEXT
 from .options import MAX_STOPS, TEXT_OR_LIST, TEXT_OR_OBJECT, AnswerLimit, OpenWire, Options, Plain, StopText, Wire
+from .unsupported import CHAT, RESPONSES, refused_fields
 
 MAX_MESSAGES = 2048
 MAX_PARTS = 256
@@ -73,7 +74,9 @@ class StreamOptions(Wire):
 
 
 class ChatRequest(Options):
-    """`POST /v1/chat/completions`."""
+    """`POST /v1/chat/completions`. Fields in `x-refused` ask for what is not done here."""
+
+    model_config = ConfigDict(json_schema_extra={"x-refused": refused_fields(CHAT)})
 
     model: Plain
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
@@ -119,7 +122,9 @@ class Reasoning(Wire):
 
 
 class ResponsesRequest(Options):
-    """`POST /v1/responses`."""
+    """`POST /v1/responses`. Fields in `x-refused` ask for what is not done here."""
+
+    model_config = ConfigDict(json_schema_extra={"x-refused": refused_fields(RESPONSES)})
 
     model: Plain
     input: Input

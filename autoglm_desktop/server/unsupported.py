@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import Refused
 
@@ -174,6 +175,11 @@ TRANSCRIPTION: Fields = {
             "known_speaker_names", "known_speaker_references", "diarize"),
     "task": Field("speech is written down in its own language", _among("", "transcribe")),
 }  # fmt: skip
+
+
+def refused_fields(fields: Fields) -> dict[str, Any]:
+    """Name and advice of each, for the API's description."""
+    return {name: field.instead for name, field in fields.items()}
 
 
 def refuse_unsupported(fields: Fields, sent: Mapping[str, object], where: str = "") -> None:

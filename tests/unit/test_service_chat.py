@@ -184,7 +184,7 @@ def test_the_answer_is_a_line_of_the_ledger_without_a_conversation() -> None:
 
 
 def test_in_heat_answers_are_capped_and_identical_ones_come_from_the_cache() -> None:
-    settings = Settings(policy="guide")
+    settings = Settings(policy="guide", service_phone_control=True)
     engine = ScriptedEngine([Reply("word " * 100)])
     with in_process(engine, settings, energy=service_at(Clock(), settings)) as ask:
         changed = ask("PUT", "/v1/energy/phone", json={"soc_temperature_c": 70}).json()
@@ -246,7 +246,7 @@ def test_models_tell_which_weights_stand_behind_the_name() -> None:
 
 
 def test_the_phone_can_be_read_and_set() -> None:
-    with in_process(ScriptedEngine([Reply("Hello.")])) as ask:
+    with in_process(ScriptedEngine([Reply("Hello.")]), Settings(service_phone_control=True)) as ask:
         assert ask.get("/v1/energy").json()["phone"]["label"] == "simulated"
         page = ask("PUT", "/v1/energy/phone", json={"battery": 0.2, "ambient_c": 35, "plugged": False}).json()
         assert page["phone"]["battery"] == pytest.approx(0.2, abs=1e-3)

@@ -125,7 +125,7 @@ def test_later_turns_find_the_identity_in_the_cache() -> None:
 @pytest.mark.parametrize("question", ["你是谁?", "Who are you?"])
 def test_the_identity_says_who_and_not_how(question: str) -> None:
     text = identity("qwen3-0.6b", question)
-    assert len(text) < 160
+    assert len(text) < 180
     assert not any(word in text.lower() for word in ("answer ", "please", "must", "brief", "请", "回答", "用中文"))
 
 
