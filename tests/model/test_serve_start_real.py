@@ -37,7 +37,7 @@ def data_dir(tmp_path: Path, model_folder: Callable[[str], Path]) -> Path:
     (folder / "models").mkdir(parents=True)
     for model_id in (SMOLLM, WHISPER):
         (folder / "models" / model_id).symlink_to(model_folder(model_id))
-    save_settings(folder / "settings.json", Settings(model_id=SMOLLM, max_tokens=4))
+    save_settings(folder / "settings.json", Settings(model_id=SMOLLM))
     return folder
 
 
@@ -73,6 +73,6 @@ def test_the_lines_come_in_the_guides_order_and_ready_means_ready(data_dir: Path
         assert matches[4] is not None
         with httpx.Client(base_url=matches[4][1], timeout=LIMIT_S, trust_env=False) as client:
             health = client.get("/health")
-            answer = client.post("/v1/chat/completions", json=chat())
+            answer = client.post("/v1/chat/completions", json=chat(max_tokens=4))
     assert (health.status_code, answer.status_code) == (200, 200)
     assert health.json()["engine"] == "ready", "the first request finds the model loaded"
