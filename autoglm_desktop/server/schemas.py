@@ -63,6 +63,12 @@ Stops = Annotated[
 ]
 
 
+_MODEL = (
+    "`autoglm-phone-9b`, which tells the model its identity where no system message is sent, or the loaded model's own "
+    "id, which adds nothing; see `/v1/models`"
+)
+
+
 class ChatMessage(OpenWire):
     role: Literal["system", "developer", "user", "assistant"]
     content: Contents | None = None
@@ -78,7 +84,7 @@ class ChatRequest(Options):
 
     model_config = ConfigDict(json_schema_extra={"x-refused": refused_fields(CHAT)})
 
-    model: Plain
+    model: Plain = Field(description=_MODEL)
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -126,7 +132,7 @@ class ResponsesRequest(Options):
 
     model_config = ConfigDict(json_schema_extra={"x-refused": refused_fields(RESPONSES)})
 
-    model: Plain
+    model: Plain = Field(description=_MODEL)
     input: Input
     instructions: Plain | None = None
     stream: bool | None = None

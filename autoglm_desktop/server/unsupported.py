@@ -40,7 +40,7 @@ def _is_zero(value: object) -> bool:
 
 
 def _lacks_log_probabilities(value: object) -> bool:
-    return not isinstance(value, list) or not any("logprob" in str(item) for item in value)
+    return "logprobs" not in str(value)
 
 
 def _asks_for_nothing(value: object) -> bool:
@@ -126,7 +126,7 @@ _SHARED: Fields = {
     **_same(Field(_SAMPLER, _among(1)), "typical_p", "tfs_z", "length_penalty", "guidance_scale"),
     **_same(
         Field(_SAMPLER), "mirostat", "mirostat_mode", "dynatemp_range", "xtc_probability", "dry_multiplier", "top_a",
-        "top_n_sigma", "no_repeat_ngram_size", "penalty_alpha", "smoothing_factor", "samplers",
+        "top_n_sigma", "no_repeat_ngram_size", "penalty_alpha", "smoothing_factor",
     ),
     "think": Field("send enable_thinking"),
     "stop_sequences": Field("send stop"),
@@ -140,7 +140,7 @@ CHAT: Fields = {
     **_SHARED,
     "reasoning": Field("send reasoning_effort or enable_thinking"),
     **_same(Field("send the conversation as messages", _among("", [])), "input", "instructions"),
-    **_same(Field("send max_tokens"), "max_output_tokens", "max_new_tokens", "n_predict", "num_predict"),
+    **_same(Field("send max_tokens", _among(-1)), "max_output_tokens", "max_new_tokens", "n_predict", "num_predict"),
 }
 RESPONSES: Fields = {
     **_SHARED,
@@ -152,8 +152,8 @@ RESPONSES: Fields = {
     "messages": Field("send them as input"),
     "reasoning_effort": Field("send reasoning.effort", _among("", "none")),
     **_same(
-        Field("send max_output_tokens"), "max_tokens", "max_completion_tokens", "max_new_tokens", "n_predict",
-        "num_predict",
+        Field("send max_output_tokens", _among(-1)),
+        "max_tokens", "max_completion_tokens", "max_new_tokens", "n_predict", "num_predict",
     ),
 }  # fmt: skip
 MESSAGE: Fields = {
