@@ -44,7 +44,7 @@ def data_dir(tmp_path: Path, model_folder: Callable[[str], Path]) -> Path:
 @contextmanager
 def started(data_dir: Path) -> Iterator[list[str]]:
     """What `serve` said up to the line that it is ready; it goes on until the end of the block."""
-    arguments = ("serve", "--port", "0", "--load", "vision", "--load", "speech")
+    arguments = ("serve", "--port", "0", "--load", "vision", "--load", "speech", "--phone-control")
     process = subprocess.Popen(command(*arguments), env=environment(data_dir), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -74,5 +74,6 @@ def test_the_lines_come_in_the_guides_order_and_ready_means_ready(data_dir: Path
         with httpx.Client(base_url=matches[4][1], timeout=LIMIT_S, trust_env=False) as client:
             health = client.get("/health")
             answer = client.post("/v1/chat/completions", json=chat(max_tokens=4))
-    assert (health.status_code, answer.status_code) == (200, 200)
+            moved = client.put("/v1/energy/phone", json={"battery": 0.5})
+    assert (health.status_code, answer.status_code, moved.status_code) == (200, 200, 200)
     assert health.json()["engine"] == "ready", "the first request finds the model loaded"
