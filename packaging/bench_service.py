@@ -178,7 +178,7 @@ def overhead(bench: Bench, rounds: int) -> dict[str, object]:
 
 def service_cpu(tokens: int = 400) -> dict[str, float]:
     """Processor time of HTTP for one streamed answer, per token and per request, in milliseconds."""
-    settings = Settings(service_port=0, max_tokens=tokens)
+    settings = Settings(service_port=0)
     engine = _Paced(lambda request: Reply("word " * (tokens // 2 if "long" in request.messages[-1].text else 1)))
     assistant = Assistant(engine, Store(None), _AnyModel(), settings)
     host = ServiceHost(assistant)

@@ -60,13 +60,21 @@ def serve(
     load: Annotated[
         list[Modality] | None, typer.Option(help="Load it at the start, not on first use; may be given again.")
     ] = None,
+    phone_control: Annotated[
+        bool | None,
+        typer.Option(
+            "--phone-control/--no-phone-control", help="Whether clients without a key may move the simulated phone."
+        ),
+    ] = None,
     data_dir: DataDirOption = None,
     log_level: LogLevelOption = None,
     language: LanguageOption = None,
 ) -> None:
     """Serve an OpenAI-compatible API until Ctrl-C or SIGTERM."""
     context = begin(typer_context, data_dir, log_level, language)
-    context = context.override(model_id=model, service_host=host, service_port=port)
+    context = context.override(
+        model_id=model, service_host=host, service_port=port, service_phone_control=phone_control
+    )
     settings = context.settings
     usable_key(settings.service_host, api_key)
     bind(settings.service_host, settings.service_port).close()  # better known before the model is loaded

@@ -21,7 +21,7 @@ from .chat import complete
 from .cors import Cors
 from .desk import Desk
 from .document import answers
-from .energy import change_phone, energy_page
+from .energy import change_phone, energy_page, require_control
 from .json_body import JsonRoute
 from .metrics import CountRequests, Meters
 from .middleware import AnswerHead, CatchUnexpected, ReadTarget
@@ -33,7 +33,7 @@ from .validation import invalid
 
 def make_app(assistant: Assistant, settings: Settings, *, api_key: str | None = None) -> FastAPI:
     """The service of `assistant`. `settings` are those of the service itself (address, limits, origins)."""
-    desk = Desk(assistant, settings, Meters(assistant))
+    desk = Desk(assistant, settings, Meters(assistant), has_key=bool(api_key))
     app = document.Documented(
         title="AutoGLM Desktop",
         version=__version__,
@@ -105,7 +105,8 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
 
     @app.put("/v1/energy/phone", response_model=None, responses=answers(EnergyPage))
     async def phone(change: PhoneChange) -> dict[str, object]:
-        """Set the simulated phone, for demonstrations and tests."""
+        """Set the simulated phone, for demonstrations and tests: with an API key, or where the settings allow it."""
+        require_control(desk.assistant.settings, has_key=desk.has_key)
         await asyncio.to_thread(change_phone, desk.assistant.energy, change)
         return await asyncio.to_thread(energy_page, desk.assistant.energy)
 

@@ -90,8 +90,8 @@ class _Now(Collector):
         self._assistant = assistant
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        status, view = self._assistant.engine_status(), self._assistant.energy.view()
-        state = view.snapshot.state
+        status, shot = self._assistant.engine_status(), self._assistant.energy.view().snapshot
+        state = shot.state
         loaded = status.state in (EngineState.READY, EngineState.BUSY)
         yield GaugeMetricFamily("autoglm_in_line", "Answers that run or wait.", self._assistant.completions.in_line)
         yield GaugeMetricFamily("autoglm_model_loaded", "1 when the model is in memory.", float(loaded))
@@ -99,7 +99,9 @@ class _Now(Collector):
         yield GaugeMetricFamily("autoglm_phone_battery", "Of the simulated phone, 0 to 1.", state.soc)
         yield GaugeMetricFamily("autoglm_phone_soc_celsius", "Processor of the simulated phone.", state.junction_c)
         yield GaugeMetricFamily("autoglm_phone_skin_celsius", "Skin of the simulated phone.", state.body_c)
-        yield GaugeMetricFamily("autoglm_phone_watts", "Mean of the last minute, simulated.", view.snapshot.mean_w)
+        yield GaugeMetricFamily("autoglm_phone_joules", "Drawn from the simulated cell.", shot.joules)
+        yield GaugeMetricFamily("autoglm_phone_charged_joules", "Charged into the simulated cell.", shot.charged_j)
+        yield GaugeMetricFamily("autoglm_phone_watts", "Mean of the last minute, negative: it charges.", shot.mean_w)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         return iter(())

@@ -37,6 +37,19 @@ StopText = Annotated[str, StringConstraints(max_length=512), AfterValidator(_who
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 
 
+def _limit_or_none(limit: int) -> int | None:
+    if limit == 0:
+        raise ValueError("0 leaves no room for an answer; -1 is the rest of the context")
+    return None if limit == REST else limit
+
+
+REST = -1
+"""As a limit of tokens: the rest of the context, which is the default, too."""
+AnswerLimit = Annotated[
+    int, Field(ge=REST, le=MAX_TOKENS, json_schema_extra={"not": {"const": 0}}), AfterValidator(_limit_or_none)
+]
+
+
 # An error tells of the way that the client took, and of no other.
 TEXT_OR_LIST = Discriminator(lambda value: LIST if isinstance(value, list) else TEXT)
 TEXT_OR_OBJECT = Discriminator(lambda value: TEXT if isinstance(value, str) else OBJECT)
@@ -46,6 +59,17 @@ class Wire(BaseModel):
     """What comes from clients, by its types in JSON: keys that this version does not know are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+
+class OpenWire(Wire):
+    """Keys that this version does not know are kept, for `unsupported` to look at."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def sent(self, *names: str) -> dict[str, Any]:
+        """The keys that are no field, and the fields `names` where they were sent."""
+        known = {name: getattr(self, name) for name in names if name in self.model_fields_set}
+        return {**(self.model_extra or {}), **known}
 
 
 class Thinking(Wire):
@@ -63,7 +87,7 @@ class ReasoningFormat(StrEnum):
     HIDDEN = "hidden"
 
 
-class Options(Wire):
+class Options(OpenWire):
     """Fields of both endpoints; what clients put into `extra_body` arrives at this level, too."""
 
     temperature: float | None = Field(None, ge=0.0, le=2.0)
@@ -135,6 +159,10 @@ class Names:
 
     alias: str
     model_id: str
+
+    def is_alias(self, name: str) -> bool:
+        """Whether the product was asked for by its own name, whichever model answers."""
+        return name.lower() == self.alias
 
     def require(self, name: str) -> None:
         """Raises Refused 404 for another model."""

@@ -149,7 +149,7 @@ def test_openai_raises_its_own_errors(service: OnSocket) -> None:
             creating(client)(model="gpt-9", messages=MESSAGES)
         assert missing.value.code == "model_not_found"
         with pytest.raises(openai.BadRequestError) as bad:
-            creating(client)(model=ALIAS, messages=MESSAGES, max_tokens=-1)
+            creating(client)(model=ALIAS, messages=MESSAGES, max_tokens=-2)
         assert bad.value.param == "max_tokens"
 
 

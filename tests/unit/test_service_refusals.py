@@ -64,7 +64,7 @@ BAD_CHATS: dict[str, dict[str, Any]] = {
     "too cold": {"temperature": -0.1},
     "a word as temperature": {"temperature": "warm"},
     "top_p over one": {"top_p": 1.5},
-    "a negative limit": {"max_tokens": -1},
+    "a negative limit": {"max_tokens": -2},
     "a limit of nothing": {"max_tokens": 0},
     "a huge limit": {"max_tokens": 10**12},
     "a limit beyond integers": {"max_completion_tokens": 10**30},
