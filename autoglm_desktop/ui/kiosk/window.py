@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QClipboard, QCloseEvent, QColor, QPainter, QPaintEvent, QRadialGradient
+from PySide6.QtGui import QClipboard, QCloseEvent, QColor, QImage, QPainter, QPaintEvent, QRadialGradient
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from autoglm_desktop.assistant.assistant import Assistant
@@ -37,6 +37,7 @@ from .guard import Guard
 from .hero import Hero
 from .mark import Brand
 from .phone_card import PhoneCard
+from .photo import PhotoPage
 from .senses import Senses
 from .staff import PinPad, StaffPage
 from .talk import AskBar, Talk
@@ -95,7 +96,8 @@ class KioskWindow(QWidget):
         self.pad = PinPad(self.look, PinGuard(config.pin, clock))
         self.staff = StaffPage(self.look, lambda: visitors.tally, self._temperature)
         self.ask_bar, self.phone = AskBar(self.look, config.max_prompt_chars), PhoneCard(self.look)
-        self.senses = Senses(self.look, assistant, config.allow, microphone, camera)
+        self.senses = Senses(self.look, assistant, config.allow, microphone)
+        self.photo = PhotoPage(self.look, camera)
         self.pictures = Pictures(assistant.image_path, Background(self), self)
         self.talk.view.set_pictures(self.pictures)
         self.attract = Attract(self.phone, config.attract.speed)
@@ -136,6 +138,7 @@ class KioskWindow(QWidget):
         self._unsubscribe()
         self.bridge.close()
         self.senses.close_all()
+        self.photo.end()
         self.attract.stop()
         self.phone.leave()
         self.guard.close()
@@ -226,6 +229,22 @@ class KioskWindow(QWidget):
         self.senses.used_image()
         self.told.setText("")
         return True
+
+    def show_photo(self) -> None:
+        """Open the camera's page."""
+        self.welcome()
+        if self.place is Place.VISITOR:
+            self.photo.begin()
+            self.pages.setCurrentWidget(self.photo)
+
+    def _photo_taken(self, picture: QImage) -> None:
+        self._arrange()
+        self.senses.take_picture(picture)
+
+    def _page_changed(self) -> None:
+        """Whatever takes the place of the camera's page ends it."""
+        if self.pages.currentWidget() is not self.photo:
+            self.photo.end()
 
     def touch(self, what: Touch, said: str) -> None:
         """A chip that does something to the phone."""
@@ -409,7 +428,7 @@ class KioskWindow(QWidget):
         column.addLayout(top)
         middle = QHBoxLayout()
         middle.setSpacing(70)
-        for page in (self.hero, self.talk, self.pad, self.staff):
+        for page in (self.hero, self.talk, self.photo, self.pad, self.staff):
             self.pages.addWidget(page)
         middle.addWidget(self.pages, 1)
         middle.addWidget(self.phone)
@@ -430,6 +449,10 @@ class KioskWindow(QWidget):
         self.ask_bar.asked.connect(self.ask)
         self.ask_bar.edit.textChanged.connect(self.welcome)  # a screen reader writes without a key
         self.senses.touched.connect(self.welcome)
+        self.senses.photo_wanted.connect(self.show_photo)
+        self.photo.taken.connect(self._photo_taken)
+        self.photo.left.connect(self._arrange)
+        self.pages.currentChanged.connect(self._page_changed)
         self.senses.heard.connect(self.ask_bar.edit.setText)
         self.senses.told.connect(self.told.setText)
         self.ask_bar.stop_requested.connect(self.visitors.stop)
