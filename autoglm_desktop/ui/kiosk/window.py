@@ -35,6 +35,7 @@ from autoglm_desktop.ui.widgets.parts import describe, label
 from .attract import Attract
 from .guard import Guard
 from .hero import Hero
+from .hold import Hold
 from .mark import Brand
 from .phone_card import PhoneCard
 from .photo import PhotoPage
@@ -92,6 +93,7 @@ class KioskWindow(QWidget):
         self.company_s = clock()
         """When an answer or a recording last stood for a visitor who touches nothing, by the clock."""
         self.guard = Guard(application, self.show_pin, clock)
+        self.hold = Hold(self, lambda: self.guard.composing, keys=config.hold_keys)
         self.hero, self.talk = Hero(self.look, config), Talk(self.look)
         self.pad = PinPad(self.look, PinGuard(config.pin, clock))
         self.staff = StaffPage(self.look, lambda: visitors.tally, self._temperature)
@@ -129,8 +131,8 @@ class KioskWindow(QWidget):
             self.resize(1440, 900)
             self.show()
         self.guard.watch()
-        if full_screen and self.config.hold_keys:
-            self.guard.hold_keys(self)
+        if full_screen:
+            self.hold.begin()
 
     def end(self) -> None:
         """Take everything down; whoever runs the kiosk calls it after the loop."""
@@ -147,6 +149,7 @@ class KioskWindow(QWidget):
     def allow_close(self) -> None:
         """Let the window close: staff, a signal, or the end of the process asks for it."""
         self._may_close = True
+        self.hold.end()
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
