@@ -10,6 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QWidget
+
 from autoglm_desktop.app import Arguments
 from autoglm_desktop.app_kiosk import run_kiosk
 from autoglm_desktop.devices.camera import SyntheticCamera
@@ -19,22 +22,27 @@ from autoglm_desktop.ui.kiosk.window import KioskWindow
 
 
 def state_of(window: KioskWindow) -> dict[str, object]:
-    button, photo = window.senses.photo, window.photo
+    photo = window.photo
     return {
         "id": int(window.windowHandle().winId()),
         "text": window.ask_bar.edit.text(),
         "page": type(window.pages.currentWidget()).__name__,
         "place": window.place,
         "keys": window.hold.keys_held,
-        "photo_button": list(button.mapToGlobal(button.rect().center()).toTuple()),
+        "photo_button": _middle(window.senses.photo),
+        "end_button": _middle(window.staff.quit),
         "live": photo.view is not None and photo.view.shutter.isEnabled(),
     }
 
 
+def _middle(part: QWidget) -> tuple[int, int]:
+    """Where a hand touches it."""
+    place = part.mapToGlobal(part.rect().center())
+    return place.x(), place.y()
+
+
 def watch(window: KioskWindow, folder: Path) -> None:
     """Write the state at each change."""
-    from PySide6.QtCore import QTimer
-
     window.photo._camera = SyntheticCamera
     told: list[str] = []
 

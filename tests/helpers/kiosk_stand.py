@@ -51,6 +51,7 @@ class Stand:
 
     def __init__(self, display: str, folder: Path) -> None:
         self.display, self.folder, self.mark = display, folder, folder / "mark"
+        self.pin = ""
         self._environment = {k: v for k, v in os.environ.items() if k != "QT_QPA_PLATFORM"} | {"DISPLAY": display}
         server = XServer.connect(display)
         assert server is not None
@@ -101,7 +102,7 @@ class Stand:
         with self.program("kiosk_child", str(self.folder)) as process:
             assert until((self.folder / "state.json").exists)
             yield process
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)  # nothing happens to one that ended
             process.wait(30)
 
     @contextmanager

@@ -63,13 +63,21 @@ def test_no_key_leads_out(booth: Stand) -> None:
         assert not booth.mark.exists()
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_the_keys_are_free_again_when_it_ended(booth: Stand, killed: bool) -> None:
+@pytest.mark.parametrize("end", ["signal", "killed", "staff"])
+def test_the_keys_are_free_again_when_it_ended(booth: Stand, end: str) -> None:
     with booth.kiosk() as process:
         assert until(booth.holds)
-        if killed:
+        if end == "killed":
             process.kill()
-    assert process.returncode == (-9 if killed else 0)
+        if end == "staff":
+            booth.do("key", "ctrl+alt+s")
+            assert until(lambda: booth.state["page"] == "PinPad")
+            booth.do("type", booth.pin)
+            booth.do("key", "Return")
+            assert until(lambda: booth.state["place"] == "staff")
+            booth.do("mousemove", *booth.state["end_button"], "click", 1)
+            process.wait(30)
+    assert process.returncode == (-9 if end == "killed" else 0)
     press_until_marked(booth)
 
 
