@@ -51,7 +51,7 @@ class Stand:
 
     def __init__(self, display: str, folder: Path) -> None:
         self.display, self.folder, self.mark = display, folder, folder / "mark"
-        self.pin = ""
+        self.pin, self.hold_keys = "", True
         self._environment = {k: v for k, v in os.environ.items() if k != "QT_QPA_PLATFORM"} | {"DISPLAY": display}
         server = XServer.connect(display)
         assert server is not None
@@ -70,11 +70,11 @@ class Stand:
         return done.stdout.strip()
 
     def holds(self) -> bool:
-        """Whether the kiosk fills the screen, nothing lies above it, keys go to it, and it holds them."""
+        """Whether the kiosk fills the screen, nothing lies above it, keys go to it, and it holds them if it may."""
         state = self.state
         window, server = state["id"], self.server
         seen = server.shown(window) == SCREEN and not server.covering(window)
-        return seen and server.has_focus(window) and bool(state["keys"])
+        return seen and server.has_focus(window) and state["keys"] is self.hold_keys
 
     @contextmanager
     def program(self, module: str, *words: str) -> Iterator[subprocess.Popen[str]]:
@@ -98,7 +98,9 @@ class Stand:
         (self.folder / "data").mkdir(exist_ok=True)
         (self.folder / "state.json").unlink(missing_ok=True)
         if not (self.folder / "kiosk.toml").exists():
-            self.pin = make_kiosk(self.folder / "kiosk.toml", resource("kiosk.toml").read_text(encoding="utf-8"))
+            template = resource("kiosk.toml").read_text(encoding="utf-8")
+            template = template.replace("hold_keys = true", f"hold_keys = {str(self.hold_keys).lower()}")
+            self.pin = make_kiosk(self.folder / "kiosk.toml", template)
         with self.program("kiosk_child", str(self.folder)) as process:
             assert until((self.folder / "state.json").exists)
             yield process

@@ -97,6 +97,17 @@ def test_keys_that_another_program_holds_at_the_start_are_taken_when_they_are_fr
                 assert not booth.mark.exists()
 
 
+def test_a_kiosk_that_leaves_the_desktop_its_keys_comes_back(booth: Stand) -> None:
+    booth.hold_keys = False
+    with booth.kiosk(), booth.other_window():
+        assert booth.comes_back()
+        for key in ("super+d", "alt+Tab", "alt+F4", "alt+F9", "F11", "ctrl+alt+Right", "super+d", "alt+F9"):
+            booth.do("key", key)
+            assert booth.comes_back(), key
+        booth.do("key", "super+e")
+        assert until(booth.mark.exists)
+
+
 def test_it_comes_back_whatever_is_done_to_its_window(booth: Stand) -> None:
     with booth.kiosk():
         assert until(booth.holds)

@@ -57,6 +57,7 @@ class PhotoPage(Panel):
         if self.view is None:
             self.view = view = CameraView(self.look, self._camera())
             view.preview.setMinimumSize(*_LEAST_PREVIEW_PX)
+            view.preview.setObjectName("kioskPreview")
             view.choice.hide()  # its list would be a window of its own; the button `other` goes through it
             view.mirror.setProperty("role", "kioskCheck")
             for button, role in ((view.again, "kioskChip"), (view.use, "kioskPrimary"), (view.shutter, "kioskPrimary")):
