@@ -136,11 +136,11 @@ def manager(display: str, name: str, folder: Path) -> Iterator[None]:
         )
         rc = f'<openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard>{keys}</keyboard></openbox_config>'
         (folder / "rc.xml").write_text(rc, encoding="utf-8")
-        words, environment = ("openbox", "--config-file", str(folder / "rc.xml")), {}
+        words, environment = ["openbox", "--config-file", str(folder / "rc.xml")], dict[str, str]()
     else:
         (folder / "keys").write_text("".join(f'key "{key}" touch {mark}\n' for key in _ICEWM_KEYS), encoding="utf-8")
         (folder / "preferences").write_text(_ICEWM_PREFERENCES, encoding="utf-8")
-        words, environment = ("icewm",), {"ICEWM_PRIVCFG": str(folder)}
+        words, environment = ["icewm"], {"ICEWM_PRIVCFG": str(folder)}
     with window_manager(display, *words, **environment):
         yield
 
