@@ -111,6 +111,9 @@ def describe(
         raise unsupported(name)
     _refuse_variants(name, config)
     decoder = _checked(_Decoder, config, names)
+    if decoder.head_dim is None and decoder.hidden_size % decoder.num_attention_heads:
+        parts = [names.get(name, name) for name in ("hidden_size", "num_attention_heads")]
+        raise _impossible(" / ".join(parts), decoder.hidden_size / decoder.num_attention_heads)
     head_dim = decoder.head_dim or decoder.hidden_size // decoder.num_attention_heads
     n_kv_heads = decoder.num_key_value_heads or decoder.num_attention_heads
     if decoder.num_attention_heads % n_kv_heads:

@@ -18,6 +18,7 @@ from autoglm_desktop.core.i18n import msg
 
 from .gguf_file import GgufFile
 from .tokenizer import CONTROL
+from .weights_needed import incomplete
 
 NAMES = {
     "hidden_size": "embedding_length",
@@ -68,13 +69,29 @@ def token_id(file: GgufFile, role: str) -> int | None:
     return value if isinstance(value, int) and 0 <= value < len(_list(file, "tokens")) else None
 
 
-def model_config(file: GgufFile) -> tuple[dict[str, Any], ModelConfig]:
-    """config.json, and what it describes. Raises AppError UNSUPPORTED_ARCHITECTURE, WEIGHTS_CORRUPT."""
-    _refuse_variants(file)
-    embedding = file.tensors.get("token_embd.weight")
+def model_config(file: GgufFile, generation: dict[str, Any]) -> tuple[dict[str, Any], ModelConfig]:
+    """config.json, and what it describes with the `generation_config`.
+
+    Raises AppError UNSUPPORTED_ARCHITECTURE, WEIGHTS_CORRUPT.
+    """
+    config = _as_it_stands(file)
+    described = _described(config, generation)
+    rotary_dim = file.of_architecture("rope.dimension_count", described.head_dim)
+    if rotary_dim != described.head_dim:
+        config["partial_rotary_factor"] = _part(file, rotary_dim, described.head_dim)
+        described = _described(config, generation)
+    _refuse_variants(file, described)
+    config |= {"head_dim": described.head_dim, "num_key_value_heads": described.n_kv_heads}
+    return config, described
+
+
+def _as_it_stands(file: GgufFile) -> dict[str, Any]:
+    if "token_embd.weight" not in file.tensors:
+        raise incomplete(1, "token_embd.weight")
+    architecture = ARCHITECTURES[file.architecture]
     config = {
-        "architectures": [ARCHITECTURES[file.architecture].class_name],
-        "model_type": file.architecture,
+        "architectures": [architecture.class_name],
+        "model_type": architecture.name,
         "dtype": "bfloat16",
         "hidden_act": "silu",
         "hidden_size": file.of_architecture("embedding_length"),
@@ -87,23 +104,18 @@ def model_config(file: GgufFile) -> tuple[dict[str, Any], ModelConfig]:
         "rms_norm_eps": file.of_architecture("attention.layer_norm_rms_epsilon"),
         "rope_parameters": _rope(file),
         "tie_word_embeddings": "output.weight" not in file.tensors,
-        "vocab_size": embedding and embedding.entry.shape[0],
+        "vocab_size": file.shape("token_embd.weight")[0],
         "bos_token_id": token_id(file, "bos"),
         "eos_token_id": token_id(file, "eos"),
         "pad_token_id": token_id(file, "padding"),
     }
-    if not ARCHITECTURES[file.architecture].qkv_bias:
+    if not architecture.qkv_bias:
         config["attention_bias"] = "blk.0.attn_q.bias" in file.tensors
-    there = {key: value for key, value in config.items() if value is not None}
-    described = describe(there, generation_config(file), NAMES)
-    rotary_dim = file.of_architecture("rope.dimension_count", described.head_dim)
-    if rotary_dim != described.head_dim:
-        config["partial_rotary_factor"] = there["partial_rotary_factor"] = _part(file, rotary_dim, described.head_dim)
-        described = describe(there, generation_config(file), NAMES)
-    if described.rope.kind == "llama3" and prod(file.shape("rope_freqs.weight")) != described.rope.rotary_dim // 2:
-        raise _unknown_scaling("rope_freqs")
-    config |= {"head_dim": described.head_dim, "num_key_value_heads": described.n_kv_heads}
-    return config, described
+    return config
+
+
+def _described(config: dict[str, Any], generation: dict[str, Any]) -> ModelConfig:
+    return describe({key: value for key, value in config.items() if value is not None}, generation, NAMES)
 
 
 def generation_config(file: GgufFile) -> dict[str, Any]:
@@ -130,13 +142,13 @@ def _of_all_layers(file: GgufFile, key: str) -> Any:
     return value[0] if isinstance(value, list) and value and value.count(value[0]) == len(value) else value
 
 
-def _refuse_variants(file: GgufFile) -> None:
-    for key, neutral in _NEUTRAL.items():
+def _refuse_variants(file: GgufFile, described: ModelConfig) -> None:
+    """What would change the answers and is not computed."""
+    for key, neutral in (*_NEUTRAL.items(), ("attention.value_length", (described.head_dim,))):
         if (value := file.of_architecture(key)) is not None and value not in neutral:
             raise unsupported(f"{file.architecture} ({key})")
-    key, value = (file.of_architecture(f"attention.{part}_length") for part in ("key", "value"))
-    if key is not None and value is not None and key != value:
-        raise unsupported(f"{file.architecture} (attention.value_length)")
+    if described.rope.kind == "llama3" and prod(file.shape("rope_freqs.weight")) != described.rope.rotary_dim // 2:
+        raise _unknown_scaling("rope_freqs")
 
 
 def _part(file: GgufFile, rotary_dim: Any, head_dim: int) -> float:

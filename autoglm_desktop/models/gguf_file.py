@@ -181,10 +181,10 @@ def _open(path: Path) -> tuple[memoryview, GgufHeader]:
 
 
 def _require_room(name: str, tensors: dict[str, GgufTensor], header: GgufHeader) -> None:
-    """Each tensor of a known type lies in the file, aligned, and over no other: bytes shared by many would multiply."""
+    """Each tensor that can be read lies in the file, aligned, and over no other: shared bytes would multiply."""
     end = header.data_start
-    known = [tensor for tensor in tensors.values() if _size(tensor.entry.kind)]
-    for tensor in sorted(known, key=lambda tensor: tensor.start):
+    readable = [tensor for tensor in tensors.values() if can_unpack(tensor.entry.kind)]
+    for tensor in sorted(readable, key=lambda tensor: tensor.start):
         elements, _ = gguf.GGML_QUANT_SIZES[tensor.tensor_type]
         shape = tensor.entry.shape
         if not shape or min(shape) < 1 or shape[-1] % elements or tensor.entry.offset % header.alignment:
@@ -192,13 +192,6 @@ def _require_room(name: str, tensors: dict[str, GgufTensor], header: GgufHeader)
         if tensor.start < end or tensor.start + tensor.n_bytes > len(tensor.data):
             raise broken(name, f"{tensor.entry.name} lies at {tensor.start} in {len(tensor.data)} bytes")
         end = tensor.start + tensor.n_bytes
-
-
-def _size(kind: int) -> tuple[int, int] | None:
-    try:
-        return gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(kind)]
-    except (ValueError, KeyError):
-        return None
 
 
 def _typed(rows: NDArray[np.uint8], kind: gguf.GGMLQuantizationType) -> NDArray[Any]:

@@ -82,7 +82,8 @@ def read_gguf(path: Path) -> GgufModel:
     """
     file = GgufFile(path)
     require_runnable(file.architecture)
-    config, described = model_config(file)
+    generation = generation_config(file)
+    config, described = model_config(file, generation)
     plan = tuple(_plan(file, described))
     fields = _tokenizer_fields(file, described.vocab)
     template = chat_format.chosen(file.get("tokenizer.chat_template"), set(fields.tokens).__contains__)
@@ -90,7 +91,7 @@ def read_gguf(path: Path) -> GgufModel:
         file=file,
         described=described,
         config=config,
-        generation=generation_config(file),
+        generation=generation,
         plan=plan,
         tokenizer=_tokenizer(file, fields),
         tokenizer_config=_tokenizer_config(file, fields, described),

@@ -33,15 +33,7 @@ def require_weights(config: ModelConfig, shapes: Mapping[str, Shape], shown: Cal
     """Raise AppError WEIGHTS_CORRUPT for a weight that is missing or misshapen. `shown`: its name in the file."""
     missing = [name for name, _ in needed(config) if name not in shapes]
     if missing:
-        raise AppError(
-            ErrorCode.WEIGHTS_CORRUPT,
-            msg(
-                "The model lacks {count} of its weights, “{name}” among them.",
-                count=len(missing),
-                name=shown(missing[0]),
-            ),
-            msg("Get a complete version of the model from its publisher."),
-        )
+        raise incomplete(len(missing), shown(missing[0]))
     for name, shape in (*needed(config), *optional(config)):
         if shapes.get(name, shape) != shape:
             raise AppError(
@@ -54,6 +46,15 @@ def require_weights(config: ModelConfig, shapes: Mapping[str, Shape], shown: Cal
                 ),
                 msg("Get a version of the model whose configuration belongs to its weights."),
             )
+
+
+def incomplete(count: int, name: str) -> AppError:
+    """The error for `count` weights that are not there, `name` among them."""
+    return AppError(
+        ErrorCode.WEIGHTS_CORRUPT,
+        msg("The model lacks {count} of its weights, “{name}” among them.", count=count, name=name),
+        msg("Get a complete version of the model from its publisher."),
+    )
 
 
 def _layer(c: ModelConfig) -> dict[str, Shape]:

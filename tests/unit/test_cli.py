@@ -24,6 +24,7 @@ COMMANDS = (
     ("doctor",),
 )
 INFO_FIELDS = {
+    "chat_template",
     "id",
     "display_name",
     "modalities",
