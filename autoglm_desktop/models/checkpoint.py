@@ -51,7 +51,7 @@ def names_in(folder: Path) -> list[str]:
         for count, entry in enumerate(entries):
             if count >= _ENTRIES:
                 raise not_a_model(folder, f"over {_ENTRIES} entries")
-            if entry.is_file():
+            if (folder / entry.name).is_file():  # `entry.is_file` raises for a link to itself
                 names.append(entry.name)
     return sorted(names)
 
