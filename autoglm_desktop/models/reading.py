@@ -45,6 +45,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """A JSON object. Raises AppError BAD_INPUT."""
     try:
         loaded = json.loads(read_bytes(path).decode("utf-8"))
+        json.dumps(loaded, ensure_ascii=False).encode()  # half a surrogate pair can be read, but never shown
     except (ValueError, RecursionError) as error:
         raise unusable(path, str(error)) from error
     if not isinstance(loaded, dict):

@@ -175,6 +175,12 @@ def test_an_impossible_figure_is_refused(folder: Path, tmp_path: Path, key: str,
     assert "Fetch it again" not in report.line()
 
 
+def test_text_that_cannot_be_shown_is_refused(folder: Path, tmp_path: Path) -> None:
+    edit(folder, "config.json", model_type="\ud800")
+    report = refusal(folder, tmp_path / "data")
+    assert (report.code, report.line().encode() != b"") == (ErrorCode.BAD_INPUT, True)
+
+
 HEADERS: dict[str, bytes] = {
     "a length beyond the file": struct.pack("<Q", 2**63),
     "a length of zero": struct.pack("<Q", 0),
