@@ -104,8 +104,8 @@ class ModelRef:
 class TurnRequest:
     """One answer to be made. Immutable; the events that come back carry `turn_id`.
 
-    `max_tokens` bounds the answer, `thinking_budget_tokens` the reasoning before it (used when `think`; reasoning that
-    nobody asked for counts as answer).
+    `max_tokens` bounds the answer (None: only the context does), `thinking_budget_tokens` the reasoning before it (used
+    when `think`; reasoning that nobody asked for counts as answer).
     """
 
     turn_id: str
@@ -113,7 +113,7 @@ class TurnRequest:
     messages: tuple[Message, ...]
     tier: Tier
     sampling: Sampling = field(default_factory=Sampling)
-    max_tokens: int = 1024
+    max_tokens: int | None = 1024
     think: bool = False
     thinking_budget_tokens: int = 512
     stop: tuple[str, ...] = ()

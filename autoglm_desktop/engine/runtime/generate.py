@@ -94,7 +94,9 @@ class Turn:
         self._ends = model.bundle.ends(model.decoder.config.eos_token_ids)
         self._stream = OutputStream(model.bundle, request.stop, thinking=request.think)
         self._seed = choose_seed(request.sampling)
-        unasked = min(request.thinking_budget_tokens, request.max_tokens // 2)
+        unasked = request.thinking_budget_tokens
+        if request.max_tokens is not None:
+            unasked = min(unasked, request.max_tokens // 2)
         self._thinking_budget = request.thinking_budget_tokens if request.think else unasked
         """A thought that nobody asked for leaves half of the room to the answer."""
         self._bridge: list[int] = []
@@ -140,8 +142,10 @@ class Turn:
         tokens, self._bridge = self._bundle.encode(prompt.text), self._bundle.encode(prompt.bridge)
         self._measures.prompt_tokens = len(tokens)
         context = self._decoder.config.context_tokens
-        if len(tokens) + min(self._room(), LEAST_ROOM_TOKENS) > context:
-            raise context_full(len(tokens), context, self._room())
+        room = self._room()
+        least = LEAST_ROOM_TOKENS if room is None else min(room, LEAST_ROOM_TOKENS)
+        if len(tokens) + least > context:
+            raise context_full(len(tokens), context, room)
         self._thinking_budget = min(
             self._thinking_budget, context - len(tokens) - len(self._bridge) - LEAST_ROOM_TOKENS
         )
@@ -162,8 +166,10 @@ class Turn:
         if self._ports.cancelled():
             raise Stopped
 
-    def _room(self) -> int:
-        """New tokens at most, reasoning and answer together."""
+    def _room(self) -> int | None:
+        """New tokens at most, reasoning and answer together; None: only the context bounds them."""
+        if self._request.max_tokens is None:
+            return None
         budget = self._request.thinking_budget_tokens if self._request.think else 0
         return self._request.max_tokens + budget
 
@@ -244,8 +250,10 @@ class Turn:
     def _limit(self, length: int) -> FinishReason | None:
         """Why the answer ends when the cache would hold `length` tokens after the next step."""
         full = length >= self._decoder.config.context_tokens
-        said = self._answer_tokens >= self._request.max_tokens or self._measures.completion_tokens >= self._room()
-        return FinishReason.LENGTH if full or said else None
+        most, room = self._request.max_tokens, self._room()
+        said = most is not None and self._answer_tokens >= most
+        spent = room is not None and self._measures.completion_tokens >= room
+        return FinishReason.LENGTH if full or said or spent else None
 
     def _count(self) -> None:
         self._measures.completion_tokens += 1
@@ -287,15 +295,15 @@ class Turn:
         return seconds
 
 
-def context_exceeded(far: TooLong, context_tokens: int, room_tokens: int) -> AppError:
+def context_exceeded(far: TooLong, context_tokens: int, room_tokens: int | None) -> AppError:
     """The prompt is so long that it was not counted to its end."""
     return AppError(
         ErrorCode.CONTEXT_FULL,
         msg(
-            "The conversation takes more than {prompt_tokens} tokens (by its length about {about_tokens}) and the "
-            "answer may take {room_tokens}; the model holds {context_tokens}.",
+            "The conversation takes more than {prompt_tokens} tokens (by its length about {about_tokens}); with "
+            "{room_tokens} for the answer that is more than the model's {context_tokens}.",
             prompt_tokens=far.least_tokens,
-            room_tokens=room_tokens,
+            room_tokens=LEAST_ROOM_TOKENS if room_tokens is None else room_tokens,
             context_tokens=context_tokens,
             about_tokens=far.about_tokens,
         ),
@@ -303,16 +311,27 @@ def context_exceeded(far: TooLong, context_tokens: int, room_tokens: int) -> App
     )
 
 
-def context_full(prompt_tokens: int, context_tokens: int, room_tokens: int) -> AppError:
-    """The prompt does not leave room for an answer."""
-    return AppError(
-        ErrorCode.CONTEXT_FULL,
+def context_full(prompt_tokens: int, context_tokens: int, room_tokens: int | None) -> AppError:
+    """The prompt does not leave room for an answer; `room_tokens` None: the answer has no bound of its own."""
+    cause = (
         msg(
+            "The conversation takes {prompt_tokens} tokens and an answer needs at least {room_tokens}; the model holds "
+            "{context_tokens}.",
+            prompt_tokens=prompt_tokens,
+            room_tokens=LEAST_ROOM_TOKENS,
+            context_tokens=context_tokens,
+        )
+        if room_tokens is None
+        else msg(
             "The conversation takes {prompt_tokens} tokens and the answer may take {room_tokens}; the model holds "
             "{context_tokens}.",
             prompt_tokens=prompt_tokens,
             room_tokens=room_tokens,
             context_tokens=context_tokens,
-        ),
+        )
+    )
+    return AppError(
+        ErrorCode.CONTEXT_FULL,
+        cause,
         msg("Leave out the oldest messages, shorten the prompt or start a new conversation."),
     )
