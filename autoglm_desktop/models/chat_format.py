@@ -6,14 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from jinja2 import nodes
-from jinja2.compiler import CodeGenerator
-from jinja2.ext import Extension
-from jinja2.parser import Parser
-
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.templates.fit import TemplateFit
+from autoglm_desktop.templates.template import ChatTemplate
 
 from .reading import read_bytes
 
@@ -27,15 +23,15 @@ CHATML_MARKS = ("<|im_start|>", "<|im_end|>")
 LIMIT_CHARACTERS = 1 << 20
 
 
-def chosen(own: object, has_token: Callable[[str], bool]) -> str:
+def chosen(own: object, has_token: Callable[[str], bool], special_tokens: Mapping[str, str]) -> str:
     """The model's own template, or ChatML where it has none and its vocabulary has the marks.
 
-    Raises AppError TEMPLATE_BROKEN: it has neither, or its own does not compile.
+    Raises AppError TEMPLATE_BROKEN: it has neither, or its own does not render a question.
     """
     if own is not None and not isinstance(own, str):
         raise broken("it is no text")
     if own is not None and own.strip():
-        require_compiles(own)
+        require_usable(own, special_tokens)
         return own
     if all(has_token(mark) for mark in CHATML_MARKS):
         return CHATML
@@ -46,23 +42,15 @@ def chosen(own: object, has_token: Callable[[str], bool]) -> str:
     )
 
 
-def require_compiles(source: str) -> None:
-    """Raise AppError TEMPLATE_BROKEN for a template that does not compile. Nothing of it is run."""
+def require_usable(source: str, special_tokens: Mapping[str, str]) -> None:
+    """Raise AppError TEMPLATE_BROKEN for a template that does not compile, or does not render a question."""
     if len(source) > LIMIT_CHARACTERS:
         raise broken(f"{len(source)} characters")
     try:
         source.encode()
-        compile(_ENVIRONMENT.compile(source, raw=True), "<template>", "exec")
-    except (
-        jinja2.TemplateError,
-        ArithmeticError,
-        MemoryError,
-        RecursionError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise broken(f"{type(error).__name__}: {error}") from error
+        TemplateFit.probe(ChatTemplate(source, special_tokens)).require_usable()
+    except (AppError, UnicodeError) as error:
+        raise broken(f"{error}") from error
 
 
 def read_template(path: Path) -> str:
@@ -89,34 +77,3 @@ def broken(details: str) -> AppError:
         msg("Choose another version of the model, or correct its template."),
         details=details,
     )
-
-
-class _GenerationBlocks(Extension):
-    """``{% generation %}`` marks text for training."""
-
-    tags = {"generation"}  # noqa: RUF012 - jinja2's declaration
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-class _Unevaluated(CodeGenerator):
-    """Compiles without computing constants beforehand: ``{{ 9 ** 9 ** 9 }}`` would not end."""
-
-    def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> str:
-        if isinstance(node, nodes.TemplateData):
-            return super()._output_child_to_const(node, frame, finalize)
-        raise nodes.Impossible
-
-
-def _environment() -> jinja2.Environment:
-    """As the engine's, which runs templates; this one only finds out whether they compile."""
-    environment = jinja2.Environment(  # noqa: S701 - nothing is rendered
-        trim_blocks=True, lstrip_blocks=True, optimized=False, extensions=[_GenerationBlocks, "jinja2.ext.loopcontrols"]
-    )
-    environment.code_generator_class = _Unevaluated
-    return environment
-
-
-_ENVIRONMENT = _environment()

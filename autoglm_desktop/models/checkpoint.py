@@ -12,6 +12,7 @@ from autoglm_desktop.core.checkpoint_config import describe
 from autoglm_desktop.core.decoder_config import ModelConfig
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import Text, msg
+from autoglm_desktop.templates.template import special_tokens
 
 from . import chat_format, manifest
 from .catalogue import require_runnable
@@ -79,7 +80,9 @@ def inspect(folder: Path) -> Checkpoint:
     tensors = _tensors(folder, weights, described)
     tokenizer, tokenizer_config = read_tokenizer(folder, names, described.vocab)
     own = _own_template(folder, names, tokenizer_config)
-    template = chat_format.chosen(own, lambda token: tokenizer.token_to_id(token) is not None)
+    template = chat_format.chosen(
+        own, lambda token: tokenizer.token_to_id(token) is not None, special_tokens(tokenizer_config)
+    )
     made = {} if _TEMPLATE in names and template == own else {_TEMPLATE: template}
     if weights != [SINGLE] and INDEX not in names:
         made[INDEX] = index_of({name: tensor.path.name for name, tensor in tensors.items()})

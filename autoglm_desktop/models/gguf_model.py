@@ -16,6 +16,7 @@ from autoglm_desktop.core.architectures import ARCHITECTURES
 from autoglm_desktop.core.decoder_config import ModelConfig
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
+from autoglm_desktop.templates.template import special_tokens
 
 from . import chat_format, tokenizer
 from .catalogue import require_runnable
@@ -86,7 +87,9 @@ def read_gguf(path: Path) -> GgufModel:
     config, described = model_config(file, generation)
     plan = tuple(_plan(file, described))
     fields = _tokenizer_fields(file, described.vocab)
-    template = chat_format.chosen(file.get("tokenizer.chat_template"), set(fields.tokens).__contains__)
+    tokenizer_config = _tokenizer_config(file, fields, described)
+    own = file.get("tokenizer.chat_template")
+    template = chat_format.chosen(own, set(fields.tokens).__contains__, special_tokens(tokenizer_config))
     return GgufModel(
         file=file,
         described=described,
@@ -94,9 +97,9 @@ def read_gguf(path: Path) -> GgufModel:
         generation=generation,
         plan=plan,
         tokenizer=_tokenizer(file, fields),
-        tokenizer_config=_tokenizer_config(file, fields, described),
+        tokenizer_config=tokenizer_config,
         template=template,
-        own_template=template == file.get("tokenizer.chat_template"),
+        own_template=template == own,
     )
 
 

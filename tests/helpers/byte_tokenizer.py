@@ -10,7 +10,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
-from autoglm_desktop.engine.runtime.template import ChatTemplate
+from autoglm_desktop.templates.template import ChatTemplate
 
 CONTROL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 INNER = ("<think>", "</think>", "<tool_call>", "</tool_call>")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, normalizers, pre_tokenizers
 
 from autoglm_desktop.core.messages import Message, Role
-from autoglm_desktop.engine.runtime.marks import Marks, Rendered
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
+from autoglm_desktop.templates.marks import Marks, Rendered
 from tests.helpers.byte_tokenizer import CONTROL, INNER, bundle_of, byte_tokenizer
 from tests.helpers.tiny_model import CHATML
 

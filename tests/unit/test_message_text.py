@@ -6,8 +6,8 @@ import pytest
 from tokenizers import AddedToken, normalizers
 
 from autoglm_desktop.core.messages import Message, Role
-from autoglm_desktop.engine.runtime.marks import GUARD
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
+from autoglm_desktop.templates.marks import GUARD
 from tests.helpers.byte_tokenizer import CONTROL, INNER, bundle_of, byte_tokenizer
 from tests.helpers.tiny_model import CHATML
 

@@ -148,7 +148,22 @@ def test_without_a_template_and_marks_it_is_refused(folder: Path, tmp_path: Path
     assert (report.code, "ChatML" in report.line()) == (ErrorCode.TEMPLATE_BROKEN, True)
 
 
-@pytest.mark.parametrize("content", [b"{% for %}", b"{{ x | nosuch }}", b"\xff\xfe"])
+_ENDLESS = b"{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+_DEEP = b"{% if 1 %}" * 200 + b"{% endif %}" * 200
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{% for %}",
+        b"{{ x | nosuch }}",
+        b"\xff\xfe",
+        b"{{ raise_exception('no') }}",
+        b"{{ nosuch.a.b }}",
+        _ENDLESS,
+        _DEEP,
+    ],
+)
 def test_a_broken_template_is_refused(folder: Path, tmp_path: Path, content: bytes) -> None:
     (folder / "chat_template.jinja").write_bytes(content)
     assert refusal(folder, tmp_path / "data").code is ErrorCode.TEMPLATE_BROKEN

@@ -7,7 +7,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
-from autoglm_desktop.engine.runtime.template import ChatTemplate
+from autoglm_desktop.templates.template import ChatTemplate
 from tests.helpers.byte_tokenizer import bundle_of, byte_tokenizer
 from tests.helpers.tiny_model import CHATML
 

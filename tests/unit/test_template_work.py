@@ -10,7 +10,7 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.events import FinishReason
 from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.engine.runtime.contracts import Stopped
-from autoglm_desktop.engine.runtime.template import ChatTemplate, Rendering
+from autoglm_desktop.templates.template import ChatTemplate, Rendering
 from tests.helpers.byte_tokenizer import bundle_of
 from tests.helpers.scripted_decoder import ScriptedDecoder, run
 from tests.helpers.tiny_model import CHATML
@@ -33,6 +33,10 @@ LARGE = {
     "squares": "{% set n = namespace(t=7) %}{% for i in range(60) %}{% set n.t = n.t * n.t %}{% endfor %}",
     "doubles": "{% set n = namespace(t='x') %}{% for i in range(60) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
     "adds": "{% set n = namespace(t='x') %}{% for i in range(60) %}{% set n.t = n.t + n.t %}{% endfor %}",
+    "centers": "{{ 'x' | center(10 ** 10) }}",
+    "fills": "{{ 'x'.ljust(10 ** 10) }}",
+    "formats": "{{ '{:9999999999}'.format(1) }}",
+    "formats by percent": "{{ '%9999999999d' % 1 }}",
     "replaces": "{% set n = namespace(t='xx') %}{% for i in range(60) %}{% set n.t = n.t.replace('x', 'xxx') %}"
     "{% endfor %}",
 }

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from tokenizers import AddedToken, Tokenizer
 
-from .marks import Marks, Rendered
+from autoglm_desktop.templates.marks import Marks, Rendered
 
 _SLICE_CHARACTERS = 16_384
 _BORDER_TOKENS = 64

@@ -15,16 +15,14 @@ from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
+from autoglm_desktop.templates.fit import TemplateFit
+from autoglm_desktop.templates.marks import Marks, unguarded
+from autoglm_desktop.templates.template import ChatTemplate, Rendering, broken, special_tokens
 
 from .encoding import Encoder, Piece
-from .marks import Marks, unguarded
 from .reasoning import Prompt, aloud, native
 from .spelling import Spelling
-from .template import ChatTemplate, Rendering, broken
-from .template_fit import TemplateFit
 from .vocabulary import Vocabulary
-
-_SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class TokenizerBundle:
@@ -60,9 +58,9 @@ class TokenizerBundle:
             config = _read_config(folder)
         except Exception as error:  # tokenizers raises nothing more precise
             raise _unreadable(folder, error) from error
-        special_tokens = _special_tokens(config)
-        template = ChatTemplate(_template_source(folder, config), special_tokens)
-        return cls(tokenizer, template, _wanted_bos(tokenizer, config, special_tokens.get("bos_token")))
+        tokens = special_tokens(config)
+        template = ChatTemplate(_template_source(folder, config), tokens)
+        return cls(tokenizer, template, _wanted_bos(tokenizer, config, tokens.get("bos_token")))
 
     def prompt(self, messages: Sequence[Message], *, think: bool, check: Callable[[], None] = lambda: None) -> Prompt:
         """What the model reads, ending where the answer, or with `think` the reasoning, begins.
@@ -160,12 +158,6 @@ def _template_source(folder: Path, config: dict[str, Any]) -> str:
     if not isinstance(source, str):
         raise broken("the model has none")
     return source
-
-
-def _special_tokens(config: dict[str, Any]) -> dict[str, str]:
-    found = {name: config.get(name) for name in _SPECIAL_NAMES}
-    texts = {name: value["content"] if isinstance(value, dict) else value for name, value in found.items()}
-    return {name: text for name, text in texts.items() if isinstance(text, str)}
 
 
 def _wanted_bos(tokenizer: Tokenizer, config: dict[str, Any], named: str | None) -> str | None:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from tokenizers import AddedToken, Tokenizer
 
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
-
-from .marks import is_inner, leading_mark, looks_like_mark, marks_in
-from .template_fit import TemplateFit
+from autoglm_desktop.templates.fit import TemplateFit
+from autoglm_desktop.templates.marks import is_inner, leading_mark, looks_like_mark, marks_in
 
 _END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>")
 """Ends of a turn or text in the formats that models are trained on; many configurations name only one of theirs."""

@@ -7,12 +7,15 @@ extensions), because templates are written against it; transformers itself would
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import wraps
 from typing import Any, NoReturn, TypeVar, cast
 
 import jinja2
 from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.runtime import Context
@@ -25,6 +28,8 @@ MOST_STEPS = 1_000_000
 _MOST_CHARACTERS = 100_000_000
 _MOST_BITS = 100_000
 _STEPS_BETWEEN_CHECKS = 256
+_WIDTH = re.compile(r"\d{9}")
+"""In the format of a text: a field wider than any prompt."""
 
 T = TypeVar("T")
 
@@ -33,18 +38,32 @@ class TooMuchWork(Exception):  # noqa: N818 - made an error by the caller
     """A template does not come to an end, or makes a text without bound."""
 
 
+class _Unevaluated(CodeGenerator):
+    """Compiles without computing constants beforehand: ``{{ 9 ** 9 ** 9 }}`` would not end, and nothing counts it."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if isinstance(node, nodes.TemplateData):
+            return super()._output_child_to_const(node, frame, finalize)
+        raise nodes.Impossible
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """Counts the steps of a rendering: rounds of loops, calls, operations and pieces of text."""
 
+    code_generator_class = _Unevaluated
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self) -> None:
         super().__init__(  # makes prompts, not HTML: nothing to escape
-            trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationBlocks, "jinja2.ext.loopcontrols"]
+            trim_blocks=True,
+            lstrip_blocks=True,
+            optimized=False,
+            extensions=[_GenerationBlocks, "jinja2.ext.loopcontrols"],
         )
         self._steps = self._characters = 0
         self._most_steps = MOST_STEPS
         self._check: Callable[[], None] = _nothing
+        self.filters = {name: _narrow(made) for name, made in self.filters.items()}
         self.filters |= {"tojson": _to_json, "counted": self._counted, "concatenated": self._concatenated}
         self.globals |= {"raise_exception": _raise, "strftime_now": lambda form: datetime.now().strftime(form)}
 
@@ -71,6 +90,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         self.step()
+        if _is_wide(args, kwargs) or _formats_widely(__obj):
+            raise TooMuchWork
         return _bounded(super().call(__context, __obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -138,6 +159,28 @@ def _bounded(made: T) -> T:
     return made
 
 
+def _narrow(made: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses to fill a text to a width beyond any prompt."""
+
+    @wraps(made)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if _is_wide(args, kwargs):
+            raise TooMuchWork
+        return made(*args, **kwargs)
+
+    return checked
+
+
+def _is_wide(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, int) and value > _MOST_CHARACTERS for value in (*args, *kwargs.values()))
+
+
+def _formats_widely(called: Any) -> bool:
+    """Whether it is ``"{:9999999999}".format``."""
+    owner = getattr(called, "__self__", None)
+    return isinstance(owner, str) and _WIDTH.search(owner) is not None and called.__name__.startswith("format")
+
+
 def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
     made = nodes.Filter(cast("nodes.Expr", node), name, [], [], None, None, lineno=node.lineno)
     made.environment = node.environment
@@ -145,7 +188,9 @@ def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
 
 
 def _is_huge(operator: str, left: Any, right: Any) -> bool:
-    """Whether a product or power would be so large that computing it takes long."""
+    """Whether a result would be so large that computing it takes long."""
+    if operator == "%" and isinstance(left, str):
+        return _WIDTH.search(left) is not None
     if isinstance(left, int) and isinstance(right, int):
         bits = {"*": left.bit_length() + right.bit_length(), "**": left.bit_length() * right}
         return bits.get(operator, 0) > _MOST_BITS

@@ -56,6 +56,10 @@ class TemplateFit:
             closing=whole.partition(answered)[2].partition(again)[0],
         )
 
+    def require_usable(self) -> None:
+        """Raises AppError TEMPLATE_BROKEN for a template that takes no question, or does not come to an end."""
+        self.render([Message.of(Role.USER, _PROBES[0])], Rendering(most_steps=_PROBE_STEPS))
+
     def render(self, messages: Sequence[Message], how: Rendering) -> str:
         """The prompt for a conversation, changed as little as the template needs.
 

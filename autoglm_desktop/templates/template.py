@@ -15,10 +15,13 @@ from autoglm_desktop.core.messages import ImagePart, Message
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
 
 from .marks import unguarded
-from .template_sandbox import MOST_STEPS, Sandbox, TooMuchWork
+from .sandbox import MOST_STEPS, Sandbox, TooMuchWork
 
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a template that does not fit its input raises while it runs: Python's own errors reach through the sandbox."""
+
+SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+"""The special tokens that a template may name."""
 
 Guard = Callable[[Message, str], str]
 """Makes a text of a message harmless before the template sees it."""
@@ -53,7 +56,7 @@ class ChatTemplate:
         try:
             self._template = self._sandbox.from_string(source)
             tree = self._sandbox.parse(source)
-        except (jinja2.TemplateError, RecursionError) as error:
+        except (*_FAULTS, SyntaxError) as error:  # Python's own: blocks nested deeper than it compiles
             raise broken(error) from error
         except (MemoryError, TooMuchWork) as error:
             raise endless() from error
@@ -83,6 +86,13 @@ class ChatTemplate:
             self._sandbox.wrote(piece)
             pieces.append(piece)
         return "".join(pieces)
+
+
+def special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of the special tokens that a ``tokenizer_config.json`` names."""
+    found = {name: config.get(name) for name in SPECIAL_NAMES}
+    texts = {name: value.get("content") if isinstance(value, dict) else value for name, value in found.items()}
+    return {name: text for name, text in texts.items() if isinstance(text, str)}
 
 
 def _literals(tree: nodes.Template) -> Iterator[str]:
