@@ -177,6 +177,7 @@ def _is_wide(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
 
 def _formats_widely(called: Any) -> bool:
     """Whether it is ``"{:9999999999}".format``."""
+    called = getattr(called, "__wrapped__", called)  # jinja2 puts its own around it
     owner = getattr(called, "__self__", None)
     return isinstance(owner, str) and _WIDTH.search(owner) is not None and called.__name__.startswith("format")
 
