@@ -6,6 +6,7 @@ One engine process does both: the same prompt is asked of it directly and throug
 of its own), in turns, and medians are compared. Times to the first token are those that the asker sees; so are the
 decode rates. On a busy machine these say little; what the service takes of the processor does: `service_cpu` is that
 of the whole process (service, assistant, phone) for an engine that only plays a script, over the same without HTTP.
+`kept` is what a small answer takes on a kept connection.
 
 Then a conversation of three turns about a text of some 700 tokens is held through the API, with the sessions kept and
 with the sessions dropped before each turn. What turns 2 and 3 save by reuse is told in tokens computed (which is what
@@ -177,7 +178,7 @@ def overhead(bench: Bench, rounds: int) -> dict[str, object]:
 
 def service_cpu(tokens: int = 400) -> dict[str, float]:
     """Processor time of HTTP for one streamed answer, per token and per request, in milliseconds."""
-    settings = Settings(service_port=0, max_tokens=tokens)
+    settings = Settings(service_port=0)
     engine = _Paced(lambda request: Reply("word " * (tokens // 2 if "long" in request.messages[-1].text else 1)))
     assistant = Assistant(engine, Store(None), _AnyModel(), settings)
     host = ServiceHost(assistant)
@@ -225,6 +226,29 @@ def _cpu_ms(assistant: Assistant, client: subprocess.Popen[str], text: str) -> f
         )
 
     return min(_cpu_of(http) for _ in range(3)) - min(_cpu_of(plain) for _ in range(3))
+
+
+def kept_connection() -> dict[str, float]:
+    """What one small answer takes on a connection that is kept; an ACK that is waited for shows as 40 ms."""
+    settings = Settings(service_port=0)
+    assistant = Assistant(ScriptedEngine([Reply("Yes.")]), Store(None), _AnyModel(), settings)
+    host = ServiceHost(assistant)
+    host.start()
+    try:
+        address = host.wait_running().address or ""
+        with httpx.Client(base_url=address) as client:
+            took_s = [_seconds_of(lambda: client.get("/health")) for _ in range(200)]
+    finally:
+        host.stop()
+        assistant.close()
+    p95_s = statistics.quantiles(took_s, n=20)[-1]
+    return {"health_p50_ms": round(1000 * statistics.median(took_s), 2), "health_p95_ms": round(1000 * p95_s, 2)}
+
+
+def _seconds_of(work: Callable[[], object]) -> float:
+    began_s = time.perf_counter()
+    work()
+    return time.perf_counter() - began_s
 
 
 def _cpu_of(work: Callable[[], None]) -> float:
@@ -295,7 +319,11 @@ def main() -> None:
         bench = Bench(options.model, options.tier, options.new_tokens, Path(folder) / "engine.log")
         try:
             found = {"model": options.model, "tier": options.tier.value}
-            measured = {"service_cpu": service_cpu(), "overhead": overhead(bench, options.rounds)}
+            measured = {
+                "service_cpu": service_cpu(),
+                "kept": kept_connection(),
+                "overhead": overhead(bench, options.rounds),
+            }
             print(json.dumps({**found, **measured, "reuse": reuse(bench)}, indent=2))
         finally:
             bench.close()

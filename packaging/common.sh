@@ -62,6 +62,7 @@ missing_packages() {
   if [[ $1 == test ]]; then
     command -v Xvfb >/dev/null || printf 'xvfb\n'
     command -v openbox >/dev/null || printf 'openbox\n'
+    command -v icewm >/dev/null || printf 'icewm\n'
     command -v xdotool >/dev/null || printf 'xdotool\n'
     command -v import >/dev/null || printf 'imagemagick\n'
     command -v espeak-ng >/dev/null || printf 'espeak-ng\n'

@@ -50,12 +50,12 @@ _CACHE_OWNER = "service"
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """One answer to be made; None means as the settings say. Without a system message the settings' prompt leads."""
+    """One answer to be made, to these messages and no others; None means as the settings say, but for the lengths."""
 
     messages: tuple[Message, ...]
     sampling: Sampling | None = None
     max_tokens: int | None = None
-    """Of the answer."""
+    """Of the answer; None: the rest of the context."""
     max_total_tokens: int | None = None
     """Of reasoning and answer together."""
     think: bool | None = None
@@ -187,7 +187,7 @@ class CompletionService:
     # -- inside
 
     def _turn_request(self, request: CompletionRequest, settings: Settings, model: ModelRef, tier: Tier) -> TurnRequest:
-        messages = with_system(merged(request.messages), settings.system_prompt)
+        messages = merged(request.messages)
         if all(message.role is Role.SYSTEM for message in messages):
             raise _nothing_asked()
         readable = self._readable(messages, model)
@@ -198,7 +198,7 @@ class CompletionService:
             seen=() if readable is messages else messages,
             tier=tier,
             sampling=request.sampling or sampling_of(settings),
-            max_tokens=request.max_tokens or request.max_total_tokens or settings.max_tokens,
+            max_tokens=request.max_tokens,
             think=settings.think if request.think is None else request.think,
             thinking_budget_tokens=request.thinking_budget_tokens or settings.thinking_budget_tokens,
             stop=request.stop,
@@ -300,13 +300,6 @@ def merged(messages: Iterable[Message]) -> tuple[Message, ...]:
     said = [message for message in messages if message.text.strip() or _has_images(message)]
     ordered = [m for m in said if m.role is Role.SYSTEM] + [m for m in said if m.role is not Role.SYSTEM]
     return tuple(_joined(list(group)) for _, group in groupby(ordered, key=lambda message: message.role))
-
-
-def with_system(messages: tuple[Message, ...], prompt: str) -> tuple[Message, ...]:
-    """The messages, led by `prompt` where they bring no system message."""
-    if not prompt.strip() or (messages and messages[0].role is Role.SYSTEM):
-        return messages
-    return (Message.of(Role.SYSTEM, prompt), *messages)
 
 
 def sampling_of(settings: Settings) -> Sampling:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from autoglm_desktop.core.conversation import Node
 from autoglm_desktop.core.errors import ErrorReport
-from autoglm_desktop.core.messages import ImagePart, Message, Role, TextPart
+from autoglm_desktop.core.messages import ImagePart, Message, Role
 
 _ASCII_CHARACTERS_PER_TOKEN = 3
 _TOKENS_AROUND_A_MESSAGE = 8
@@ -29,7 +29,7 @@ def messages_for(system_prompt: str, path: Sequence[Node]) -> tuple[Message, ...
     The second happens after an answer that failed before its first word: many chat templates insist on turns.
     """
     said = [node.message for node in path if says_something(node) and node.role is not Role.SYSTEM]
-    merged = [_joined(list(group)) for _, group in groupby(said, key=lambda message: message.role)]
+    merged = [Message.joined(list(group)) for _, group in groupby(said, key=lambda message: message.role)]
     system = [Message.of(Role.SYSTEM, system_prompt)] if system_prompt.strip() else []
     return (*system, *merged)
 
@@ -40,9 +40,10 @@ def says_something(node: Node) -> bool:
 
 
 def figures_of(error: ErrorReport) -> Figures | None:
-    """The figures of a CONTEXT_FULL error; None when it does not tell them."""
+    """The figures of a CONTEXT_FULL error, the best guess where it was not counted; None when it does not tell them."""
     params = error.cause.params
-    prompt, room, context = (params.get(f"{name}_tokens") for name in ("prompt", "room", "context"))
+    prompt, room, context, about = (params.get(f"{name}_tokens") for name in ("prompt", "room", "context", "about"))
+    prompt = prompt if about is None else about
     if not isinstance(prompt, int) or not isinstance(context, int):
         return None
     return Figures(prompt, room if isinstance(room, int) else 0, context)
@@ -51,7 +52,7 @@ def figures_of(error: ErrorReport) -> Figures | None:
 def estimate_tokens(message: Message) -> int:
     """More than most tokenizers need: a token for each character beyond ASCII, one for three ASCII characters."""
     text = message.text + message.reasoning
-    ascii_count = sum(map(str.isascii, text))
+    ascii_count = len(text.encode("ascii", "ignore"))
     return len(text) - ascii_count + -(-ascii_count // _ASCII_CHARACTERS_PER_TOKEN) + _TOKENS_AROUND_A_MESSAGE
 
 
@@ -77,12 +78,3 @@ def _share_that_fits(figures: Figures | None) -> float:
     if figures is None or figures.prompt_tokens <= 0:
         return 0.5
     return max(0, figures.context_tokens - figures.room_tokens) / figures.prompt_tokens
-
-
-def _joined(messages: Sequence[Message]) -> Message:
-    if len(messages) == 1:
-        return messages[0]
-    parts = list(messages[0].parts)
-    for message in messages[1:]:
-        parts += [TextPart("\n\n"), *message.parts]
-    return Message(messages[0].role, tuple(parts), "\n\n".join(m.reasoning for m in messages if m.reasoning))

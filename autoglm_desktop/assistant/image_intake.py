@@ -24,12 +24,13 @@ from autoglm_desktop.core.limits import MAX_IMAGE_FILE_BYTES, MAX_IMAGE_PIXELS
 from autoglm_desktop.core.messages import ImagePart
 from autoglm_desktop.store.text import clean
 
+from .image_kinds import advice_for, formats_here
+
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_NAME_CHARACTERS = 120
 JPEG_QUALITY = 92
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _LOSSY = ("JPEG", "MPO", "HEIF", "AVIF")
 _JPEG_MAX_SIDE = 65_500  # https://www.w3.org/Graphics/JPEG/itu-t81.pdf, table B.2: 16 bits
 _LARGE_PIXELS = 4_000_000
@@ -119,9 +120,7 @@ def _decoded(data: bytes, shown: str, max_pixels: int) -> tuple[Image.Image, boo
     except UnidentifiedImageError as error:
         raise _refused(
             msg("{name} is not an image that can be read here.", name=shown),
-            msg("Use PNG, JPEG, WebP, GIF, BMP or TIFF.")
-            if "HEIF" in formats
-            else msg("Use PNG, JPEG, WebP, GIF, BMP or TIFF; HEIC needs the package pillow-heif."),
+            advice_for(data, formats),
             error,
         ) from error
     except MemoryError as error:
@@ -139,7 +138,7 @@ def _decoded(data: bytes, shown: str, max_pixels: int) -> tuple[Image.Image, boo
 
 
 def _set_up() -> tuple[str, ...]:
-    """Pillow's own guard set to our limit, HEIC where its plug-in is there; returns the formats that are read."""
+    """Pillow's own guard set to our limit; returns the formats that are read."""
     global _formats  # noqa: PLW0603 - Pillow's registry is one per process, too
     with _ready:
         if _formats is None:
@@ -147,17 +146,8 @@ def _set_up() -> tuple[str, ...]:
 
             Image.MAX_IMAGE_PIXELS = MAX_IMAGE_PIXELS
             warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-            _formats = (*_FORMATS, *_heif())
+            _formats = formats_here()
         return _formats
-
-
-def _heif() -> tuple[str, ...]:
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError:
-        return ()
-    register_heif_opener(thumbnails=False)
-    return ("HEIF",)
 
 
 def _upright(image: Image.Image) -> Image.Image:

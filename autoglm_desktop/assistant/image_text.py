@@ -19,8 +19,6 @@ MAX_CHARACTERS = 4000
 """Of text in one image: about the tokens of four pages."""
 MAX_LINE_CHARACTERS = 1000
 MAX_LABELS = 3
-MIN_PROBABILITY = 0.1
-"""Labels that are less likely than this would be guesses."""
 _SQUARE = 1.05  # sides that differ by less count as square
 
 FindReading = Callable[[ImagePart], ImageReading | None]
@@ -61,15 +59,17 @@ def _orientation(part: ImagePart) -> str:
 
 
 def _labels(reading: ImageReading) -> list[str]:
-    likely = [label for label in reading.labels if label.probability >= MIN_PROBABILITY][:MAX_LABELS]
+    likely = reading.likely_labels[:MAX_LABELS]
     if not likely:
-        return []
+        return [] if reading.text_lines else ["没有认出确定的东西 (nothing was recognised with certainty)."]
     names = ", ".join(f"{label.name} ({label.probability:.0%})" for label in likely)
     return [f"图片可能是 (a program takes it for, with the probability): {names}"]
 
 
 def _text(reading: ImageReading) -> list[str]:
     lines = [line for line in (_one_line(found.text) for found in reading.text_lines) if line]
+    if not lines and reading.doubtful:
+        return ["图片里有文字，但是读不出来 (there is text in the image that could not be read)."]
     if not lines:
         return ["图片里没有读出文字 (no text was found in the image)."]
     kept: list[str] = []
@@ -84,6 +84,8 @@ def _text(reading: ImageReading) -> list[str]:
         f"图片里写了 {len(lines)} 行文字 (a program read {told} of text in the image):",
         *(f"> {line}" for line in kept),
     ]
+    if reading.doubtful:
+        found.append("(这些文字读得不清楚，不可靠: this text was read badly and is not to be trusted)")
     left_out = len(lines) - len(kept)
     if left_out:
         found.append(

@@ -15,10 +15,15 @@ def capped(request: TurnRequest, max_new_tokens: int | None) -> TurnRequest:
     if max_new_tokens is None:
         return request
     if not request.think or max_new_tokens < 2:
-        return replace(request, think=False, max_tokens=min(request.max_tokens, max_new_tokens))
+        return replace(request, think=False, max_tokens=_least(request.max_tokens, max_new_tokens))
     budget = min(request.thinking_budget_tokens, max_new_tokens // 2)
     return replace(
         request,
         thinking_budget_tokens=budget,
-        max_tokens=min(request.max_tokens, max(1, max_new_tokens - budget)),
+        max_tokens=_least(request.max_tokens, max(1, max_new_tokens - budget)),
     )
+
+
+def _least(asked: int | None, cap: int) -> int:
+    """`asked` within the cap; None was asked without a bound."""
+    return cap if asked is None else min(asked, cap)

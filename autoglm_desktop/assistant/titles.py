@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from autoglm_desktop.core.markup import without_tags
+
 MAX_CELLS = 40
 """Width in columns of a fixed font; a Chinese character takes two."""
+MAX_READ_CHARACTERS = 1000
+"""A title is made of the begin of a prompt: links and signs of Markdown seldom take more than that."""
 
 _FENCE = re.compile(r"^[ \t]*(```|~~~).*$", re.MULTILINE)
 _LINE_MARK = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|\d+[.)][ \t]+)+", re.MULTILINE)
@@ -17,6 +21,7 @@ _SENTENCE_END = re.compile(r"[。！？!?](?=\s|$)|[。！？]|\.(?=\s)")
 
 def title_of(prompt: str) -> str:
     """The first sentence of the prompt without Markdown, at most MAX_CELLS wide; never empty for a non-blank prompt."""
+    prompt = prompt.lstrip()[:MAX_READ_CHARACTERS]
     plain = " ".join(_without_markdown(prompt).split()) or " ".join(prompt.split())
     end = _SENTENCE_END.search(plain)
     sentence = plain[: end.end()] if end else plain
@@ -25,7 +30,7 @@ def title_of(prompt: str) -> str:
 
 def _without_markdown(text: str) -> str:
     text = _LINK.sub(r"\1", _LINE_MARK.sub("", _FENCE.sub("", text)))
-    return _EMPHASIS.sub(r"\2", text)
+    return _EMPHASIS.sub(r"\2", without_tags(text))
 
 
 def _shortened(text: str) -> str:

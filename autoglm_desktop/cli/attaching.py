@@ -75,6 +75,7 @@ def _image_of(part: ImagePart) -> dict[str, object]:
         "width": part.width,
         "height": part.height,
         "text_lines": [line.text for line in reading.text_lines] if reading else None,
+        "doubtful": reading.doubtful if reading else None,
         "labels": [{"name": label.name, "probability": round(label.probability, 4)} for label in reading.labels]
         if reading
         else None,

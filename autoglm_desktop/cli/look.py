@@ -25,7 +25,7 @@ from .perceiving import perceive
 def look(
     typer_context: typer.Context,
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG, JPEG, WebP, GIF, BMP, TIFF, or HEIC.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG, JPEG, WebP, AVIF, GIF, BMP, TIFF, or HEIC.")],
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     log_level: LogLevelOption = None,
@@ -56,12 +56,19 @@ def _rounded(reading: ImageReading) -> dict[str, object]:
     return found
 
 
+def _doubt(reading: ImageReading) -> str:
+    if not reading.text_lines:
+        return tr("There is text in this image that could not be read.")
+    return tr("This reading is not to be trusted: most of the text was read badly.")
+
+
 def _show(reading: ImageReading) -> None:
     for line in reading.text_lines:
         print_text(line.text)
-    if reading.labels:
-        named = ", ".join(f"{label.name} {label.probability:.0%}" for label in reading.labels)
-        print(tr("It may show: {labels}", labels=named), file=sys.stderr)
+    if reading.doubtful:
+        print(_doubt(reading), file=sys.stderr)
+    named = ", ".join(f"{label.name} {label.probability:.0%}" for label in reading.likely_labels)
+    print(tr("It may show: {labels}", labels=named) if named else tr("No label is likely."), file=sys.stderr)
     count = len(reading.text_lines)
     told = tr(
         "{width} × {height} pixels, {count} lines of text, {seconds:.1f} s",

@@ -265,7 +265,9 @@ def remove(
 @models.command()
 def add(
     typer_context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder with safetensors, or a .gguf file.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder with safetensors, a .gguf file, or a part of one.")
+    ],
     *,
     name: Annotated[str | None, typer.Option(metavar="ID", help="What to call it.")] = None,
     as_json: JsonOption = False,
@@ -281,3 +283,5 @@ def add(
         print_json(asdict(info))
     else:
         print_text(tr("{model} is added ({size}).", model=info.id, size=as_size(info.disk_bytes)))
+        if info.chat_template == "chatml":
+            print_text(tr("It has no chat template of its own: ChatML is used, whose marks are in its vocabulary."))

@@ -15,12 +15,12 @@ import typer
 
 from autoglm_desktop.assistant.assistant import Assistant
 from autoglm_desktop.assistant.events import AssistantEvent, EngineChanged
-from autoglm_desktop.cloud.keys import SERVICE_VARIABLE
+from autoglm_desktop.cloud.keys import SERVICE_VARIABLE, sendable
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.events import EngineState, EngineStatus
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import Modality
-from autoglm_desktop.server.host import ServiceHost, ServiceState, ServiceStatus, bind, require_key
+from autoglm_desktop.server.host import ServiceHost, ServiceState, ServiceStatus, bind, usable_key
 
 from .context import begin
 from .options import DataDirOption, LanguageOption, LogLevelOption, ModelOption
@@ -30,6 +30,14 @@ _SILENT_FOR_S = 600.0
 """An engine that tells nothing for so long while it loads hangs; packing a tier for the first time tells much."""
 
 _NAMES = {Modality.VISION: "vision encoder", Modality.SPEECH: "speech frontend"}
+
+
+def _checked(api_key: str | None) -> str | None:
+    """Wrong usage, where no client could send the key."""
+    try:
+        return None if api_key is None else sendable(api_key)
+    except AppError as error:
+        raise typer.BadParameter(error.report.line()) from error
 
 
 def serve(
@@ -42,10 +50,21 @@ def serve(
     model: ModelOption = None,
     api_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", envvar=SERVICE_VARIABLE, help="What clients must send; better in the variable."),
+        typer.Option(
+            metavar="KEY",
+            envvar=SERVICE_VARIABLE,
+            callback=_checked,
+            help="What clients must send; better in the variable.",
+        ),
     ] = None,
     load: Annotated[
         list[Modality] | None, typer.Option(help="Load it at the start, not on first use; may be given again.")
+    ] = None,
+    phone_control: Annotated[
+        bool | None,
+        typer.Option(
+            "--phone-control/--no-phone-control", help="Whether clients without a key may move the simulated phone."
+        ),
     ] = None,
     data_dir: DataDirOption = None,
     log_level: LogLevelOption = None,
@@ -53,9 +72,11 @@ def serve(
 ) -> None:
     """Serve an OpenAI-compatible API until Ctrl-C or SIGTERM."""
     context = begin(typer_context, data_dir, log_level, language)
-    context = context.override(model_id=model, service_host=host, service_port=port)
+    context = context.override(
+        model_id=model, service_host=host, service_port=port, service_phone_control=phone_control
+    )
     settings = context.settings
-    require_key(settings.service_host, api_key)
+    usable_key(settings.service_host, api_key)
     bind(settings.service_host, settings.service_port).close()  # better known before the model is loaded
     context.library().chat_ref(settings.model_id)
     with _terminated(), context.assistant(keep=True) as assistant:

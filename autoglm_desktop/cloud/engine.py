@@ -39,7 +39,7 @@ from autoglm_desktop.core.routing import Endpoint, is_loopback
 from autoglm_desktop.core.thinking import Piece
 
 from . import failures
-from .keys import get_key, require_sendable
+from .keys import get_key, sendable
 from .request import ImageBytes, body_of
 from .spoken import Spoken
 from .stream import Chunk, Counts, chunks
@@ -252,8 +252,7 @@ class CloudEngine:
     async def _exchange(self, turn: _Turn, body: dict[str, object], key: str) -> None:
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
         if key:
-            require_sendable(key)
-            headers["Authorization"] = f"Bearer {key}"
+            headers["Authorization"] = f"Bearer {sendable(key)}"
         url, client = f"{self.endpoint.url}/chat/completions", self._http()
         turn.sent_s = time.perf_counter()
         turn.enter(Phase.ASKING_CLOUD)

@@ -54,11 +54,10 @@ def set_key(account: str, key: str) -> None:
 
     Raises AppError BAD_INPUT, NO_KEYRING.
     """
-    key = key.strip()
     if not key:
         forget_key(account)
         return
-    require_sendable(key)
+    key = sendable(key)
     import keyring
 
     with _told(account):
@@ -77,14 +76,20 @@ def forget_key(account: str) -> None:
             log.info("there was no key to forget")
 
 
-def require_sendable(key: str) -> None:
-    """Raises AppError BAD_INPUT for what no HTTP header can carry."""
+def sendable(key: str) -> str:
+    """The key as an HTTP header carries it. Raises AppError BAD_INPUT for a blank one, and for what none can carry."""
+    key = key.strip()
+    if not key:
+        raise AppError(
+            ErrorCode.BAD_INPUT, msg("The API key is blank."), msg("Give one that clients can send, or none at all.")
+        )
     if len(key) > MAX_CHARACTERS or not (key.isascii() and key.isprintable()):
         raise AppError(
             ErrorCode.BAD_INPUT,
             msg("This is not an API key: it has characters that cannot be sent, or is too long."),
             msg("Copy the key again, without line breaks."),
         )
+    return key
 
 
 @contextmanager

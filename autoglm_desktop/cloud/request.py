@@ -28,8 +28,9 @@ def body_of(request: TurnRequest, endpoint: Endpoint, image_bytes: ImageBytes) -
         "stream_options": {"include_usage": True},
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "max_tokens": request.max_tokens + (request.thinking_budget_tokens if request.think else 0),
     }
+    if request.max_tokens is not None:
+        body["max_tokens"] = request.max_tokens + (request.thinking_budget_tokens if request.think else 0)
     if request.think:
         body["chat_template_kwargs"] = {"enable_thinking": True}
     if request.stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -61,6 +62,16 @@ class Message:
         """A message of one text part."""
         return Message(role, (TextPart(text),), reasoning)
 
+    @staticmethod
+    def joined(messages: Sequence[Message]) -> Message:
+        """Neighbours of one role as one message, with empty lines between their texts; at least one is given."""
+        if len(messages) == 1:
+            return messages[0]
+        parts = list(messages[0].parts)
+        for message in messages[1:]:
+            parts += [TextPart("\n\n"), *message.parts]
+        return Message(messages[0].role, tuple(parts), "\n\n".join(m.reasoning for m in messages if m.reasoning))
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -93,8 +104,8 @@ class ModelRef:
 class TurnRequest:
     """One answer to be made. Immutable; the events that come back carry `turn_id`.
 
-    `max_tokens` bounds the answer, `thinking_budget_tokens` the reasoning before it (used when `think`; reasoning that
-    nobody asked for counts as answer).
+    `max_tokens` bounds the answer (None: only the context does), `thinking_budget_tokens` the reasoning before it (used
+    when `think`; reasoning that nobody asked for counts as answer).
     """
 
     turn_id: str
@@ -102,7 +113,7 @@ class TurnRequest:
     messages: tuple[Message, ...]
     tier: Tier
     sampling: Sampling = field(default_factory=Sampling)
-    max_tokens: int = 1024
+    max_tokens: int | None = 1024
     think: bool = False
     thinking_budget_tokens: int = 512
     stop: tuple[str, ...] = ()

@@ -16,6 +16,12 @@ class Modality(StrEnum):
     """Writes down speech."""
 
 
+LIKELY = 0.2
+"""Probability of the best label from which on it says something."""
+_WORTH_TELLING = 0.1
+"""The same of the labels after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextLine:
     """A line of text in an image. `box` is left, top, right, bottom in pixels; `confidence` 0 to 1."""
@@ -37,7 +43,9 @@ class ImageLabel:
 class ImageReading:
     """What the assistant read in an image: lines in reading order, likely labels, upright size in pixels, time.
 
-    A reading is not a look: a text-only model is told this and nothing else.
+    `turned_deg`: by how much it was turned clockwise to be read, while boxes are those of the picture as it is.
+    `doubtful`: most of its text was read badly or not at all. A reading is not a look: a text-only model is told this
+    and nothing else.
     """
 
     text_lines: tuple[TextLine, ...]
@@ -45,6 +53,15 @@ class ImageReading:
     width: int
     height: int
     seconds: float
+    turned_deg: int = 0
+    doubtful: bool = False
+
+    @property
+    def likely_labels(self) -> tuple[ImageLabel, ...]:
+        """The labels to tell people and models of, the best first: none where the classifier is at a loss."""
+        if max((label.probability for label in self.labels), default=0.0) < LIKELY:
+            return ()
+        return tuple(label for label in self.labels if label.probability >= _WORTH_TELLING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class Settings(BaseModel):
     service_request_timeout_s: float = Field(600.0, ge=1.0, le=86_400.0)
     service_max_body_bytes: int = Field(64 << 20, ge=1 << 10, le=1 << 30)
     service_allowed_hosts: tuple[str, ...] = Field((), description="further names that clients may call it by")
+    service_phone_control: bool = Field(False, description="clients without a key may move the simulated phone")
     service_cors_origins: tuple[str, ...] = Field((), description="web pages that may use it, e.g. https://a.example")
 
     voice_input: str = Field("", max_length=500, description="name of the microphone; empty: the system's choice")

@@ -21,6 +21,8 @@ class StopScanner:
         """Text that may be shown now. After a stop everything is swallowed."""
         if self.stopped:
             return ""
+        if not self._stops:
+            return text
         text = self._held + text
         cut = self._find(text)
         if cut is None:

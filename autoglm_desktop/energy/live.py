@@ -30,8 +30,9 @@ _WORK_OFF_S = 3600.0
 class Snapshot:
     """The phone at a moment, all of it simulated. `flows` are those of the last tick; None when it did not move.
 
-    `joules` is what the cell gave and `decoded_tok` what was decoded since the phone was put here; `mean_w` covers the
-    last minute of simulated time. `paused` says why time was left out, for the tick in which it was.
+    Since the phone was put here, `joules` were drawn from the cell and `charged_j` went into it (both only grow), and
+    `decoded_tok` were decoded. `mean_w` is what the cell gave in the last minute of simulated time, negative while it
+    charges. `paused` says why time was left out, for the tick in which it was.
     """
 
     state: State
@@ -42,6 +43,7 @@ class Snapshot:
     conditions: Conditions
     speed: float
     joules: float
+    charged_j: float
     decoded_tok: float
     mean_w: float
     time_to_empty_s: float | None
@@ -61,7 +63,7 @@ class LivePhone:
         self._speed = MIN_SPEED
         self._last_s: float | None = None
         self._due_s = 0.0
-        self._joules = self._decoded = 0.0
+        self._joules = self._charged_j = self._decoded = 0.0
         self._recent: deque[tuple[float, float]] = deque()
         self._held_c: float | None = None
 
@@ -185,7 +187,8 @@ class LivePhone:
         self._state = self._held(state)
         left = finish(self._backlog, self._costs, load, flows)
         self._backlog = Backlog() if state.down else left  # what a phone was doing is lost when it turns off
-        self._joules += flows.chemical_j
+        self._joules += max(0.0, flows.chemical_j)
+        self._charged_j += max(0.0, -flows.chemical_j)
         self._decoded += flows.decoded_tok
         self._recent.append((self._state.time_s, flows.chemical_j))
         while self._recent and self._recent[0][0] <= self._state.time_s - _MEAN_OVER_S:
@@ -204,6 +207,7 @@ class LivePhone:
             conditions=self._around,
             speed=self._speed,
             joules=self._joules,
+            charged_j=self._charged_j,
             decoded_tok=self._decoded,
             mean_w=mean_w,
             time_to_empty_s=time_to_empty_s(self._phone, state, mean_w),

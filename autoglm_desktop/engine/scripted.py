@@ -246,7 +246,7 @@ class ScriptedEngine:
         emit(PhaseChanged(request.turn_id, Phase.GENERATING))
         stops = StopScanner(request.stop)
         for piece in pieces(reply.text):
-            if counts.answer >= request.max_tokens:
+            if request.max_tokens is not None and counts.answer >= request.max_tokens:
                 return FinishReason.LENGTH
             if reply.error is not None and counts.answer == reply.error_after:
                 return FinishReason.STOP

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from autoglm_desktop.assets import resource
+from autoglm_desktop.core.architectures import ARCHITECTURES
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.file_names import PlainPath, first_collision, require_plain_name, require_plain_path
 from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.text_files import read_toml
 
-RUNNABLE_ARCHITECTURES = frozenset({"llama", "qwen2", "qwen3"})
+RUNNABLE_ARCHITECTURES = frozenset(ARCHITECTURES)
 """`model_type` of the chat models that the engine can run; others are refused before anything is fetched."""
 
 Format = Literal["gguf", "safetensors", "ctranslate2"]
@@ -140,6 +141,6 @@ def require_runnable(architecture: str) -> None:
     if architecture not in RUNNABLE_ARCHITECTURES:
         raise AppError(
             ErrorCode.UNSUPPORTED_ARCHITECTURE,
-            msg("This version cannot run models of the architecture “{name}”.", name=architecture),
+            msg("This version cannot run models of the architecture “{name}”.", name=architecture[:200]),
             msg("Choose a model of one of these: {names}.", names=", ".join(sorted(RUNNABLE_ARCHITECTURES))),
         )

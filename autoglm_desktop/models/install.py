@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+from autoglm_desktop.core.decoder_config import ModelConfig
 
 from . import checkpoint
 from .catalogue import ModelEntry
@@ -15,6 +16,7 @@ from .fetch import Fetched, Sources, fetch
 from .manifest import Manifest, record_files
 from .places import Places, remove_tree, tree_bytes
 from .progress import Monitor, PullStage
+from .reading import source_errors
 
 Build = Callable[[Path], Manifest]
 """Fills an empty folder and says what it is."""
@@ -44,41 +46,57 @@ def pull(entry: ModelEntry, places: Places, sources: Sources, monitor: Monitor) 
                 _link(file, folder / file.name)
             if entry.format == "gguf":
                 return _convert(files / entry.file[0].name, folder, manifest, monitor)
-            return _as_configured(manifest, checkpoint.inspect(folder)) if entry.format == "safetensors" else manifest
+            return _complete(folder, manifest) if entry.format == "safetensors" else manifest
 
         _install(places, manifest, monitor, build)
 
 
-def add_folder(path: Path, manifest: Manifest, places: Places, monitor: Monitor) -> None:
-    """Install a copy of a folder in the Hugging Face layout. Raises as `checkpoint.inspect` and `pull` do."""
-    described = _as_configured(manifest, checkpoint.inspect(path))
-    files = checkpoint.files_of(path)
-    needed = sum(file.stat().st_size for file in files)
-    _add(files, needed, described, places, monitor)
+def add(source: Path, manifest: Manifest, places: Places, monitor: Monitor) -> None:
+    """Install a copy of a folder in the Hugging Face layout, or of a GGUF model with its bf16 master.
+
+    It is checked as a whole before anything is copied. Raises as `checkpoint.inspect`, `gguf_model.read_gguf` and
+    `pull` do.
+    """
+    if source.is_dir():
+        _add_folder(source, manifest, places, monitor)
+    else:
+        _add_gguf(source, manifest, places, monitor)
 
 
-def add_gguf(path: Path, manifest: Manifest, places: Places, monitor: Monitor) -> None:
-    """Install a copy of a GGUF file with its bf16 master. Raises as `convert.convert` and `pull` do."""
-    from .convert import master_bytes
-
-    needed = path.stat().st_size + master_bytes(path) + _SMALL_FILES_BYTES
-    _add([path], needed, manifest, places, monitor)
+def _add_folder(source: Path, manifest: Manifest, places: Places, monitor: Monitor) -> None:
+    files = checkpoint.inspect(source).files
+    _add(files, places, manifest, monitor, build=lambda folder: _complete(folder, manifest))
 
 
-def _add(files: list[Path], needed: int, manifest: Manifest, places: Places, monitor: Monitor) -> None:
+def _add_gguf(source: Path, manifest: Manifest, places: Places, monitor: Monitor) -> None:
+    from .gguf_model import read_gguf
+
+    model = read_gguf(source)
+    files = model.file.parts
+
+    def build(folder: Path) -> Manifest:
+        return _convert(folder / files[0].name, folder, manifest, monitor)
+
+    _add(files, places, manifest, monitor, build=build, built_bytes=model.master_bytes + _SMALL_FILES_BYTES)
+
+
+def _add(
+    files: Sequence[Path], places: Places, manifest: Manifest, monitor: Monitor, *, build: Build, built_bytes: int = 0
+) -> None:
+    """Copy `files` into a folder that `build` completes; `built_bytes` is what that takes beside the copies."""
+    with source_errors(files[0].parent):
+        total = sum(file.stat().st_size for file in files)
     with disk_errors(places.models):
         places.models.mkdir(parents=True, exist_ok=True)
-        require_disk(places.models, needed)
-        total = sum(file.stat().st_size for file in files)
+        require_disk(places.models, built_bytes + total)
 
-        def build(folder: Path) -> Manifest:
+        def copy_and_build(folder: Path) -> Manifest:
             done = 0
             for file in files:
                 done = _copy(file, folder / file.name, monitor, done, total)
-            gguf = folder / files[0].name
-            return _convert(gguf, folder, manifest, monitor) if gguf.suffix == ".gguf" else manifest
+            return build(folder)
 
-        _install(places, manifest, monitor, build)
+        _install(places, manifest, monitor, copy_and_build)
 
 
 def _install(places: Places, manifest: Manifest, monitor: Monitor, build: Build) -> None:
@@ -104,9 +122,18 @@ def _convert(gguf: Path, folder: Path, manifest: Manifest, monitor: Monitor) -> 
     from .convert import convert
 
     started_s = time.monotonic()
-    convert(gguf, folder, monitor)
-    made = _as_configured(manifest, checkpoint.read_config(folder))
+    model = convert(gguf, folder, monitor)
+    made = _as_described(manifest, model.described, model.own_template)
     return made.model_copy(update={"gguf": gguf.name, "convert_s": round(time.monotonic() - started_s, 3)})
+
+
+def _complete(folder: Path, manifest: Manifest) -> Manifest:
+    """Check a folder in place and write what it needs beside its files."""
+    checked = checkpoint.inspect(folder)
+    for name, text in checked.made.items():
+        (folder / name).unlink(missing_ok=True)  # it may be a second name of a file that is kept for the next try
+        (folder / name).write_text(text, encoding="utf-8")
+    return _as_described(manifest, checked.described, checked.own_template)
 
 
 def _describe(entry: ModelEntry, fetched: Fetched) -> Manifest:
@@ -123,10 +150,11 @@ def _describe(entry: ModelEntry, fetched: Fetched) -> Manifest:
     )
 
 
-def _as_configured(manifest: Manifest, config: dict[str, Any]) -> Manifest:
+def _as_described(manifest: Manifest, described: ModelConfig, own_template: bool) -> Manifest:
     known = {
-        "architecture": str(config["model_type"]),
-        "context_tokens": config.get("max_position_embeddings", manifest.context_tokens),
+        "architecture": described.architecture,
+        "context_tokens": described.context_tokens,
+        "chat_template": "own" if own_template else "chatml",
     }
     return manifest.model_copy(update=known)
 
@@ -141,9 +169,21 @@ def _link(source: Path, target: Path) -> None:
 
 def _copy(source: Path, target: Path, monitor: Monitor, done: int, total: int) -> int:
     """Copy a file and tell how far it is, after `done` of `total` bytes; returns the bytes done then."""
-    with source.open("rb") as read, target.open("wb") as write:
-        while chunk := read.read(_COPY_BYTES):
+    with target.open("wb") as write:
+        for chunk in _chunks(source):
             write.write(chunk)
             done += len(chunk)
             monitor.report(PullStage.COPYING, done, total)
     return done
+
+
+def _chunks(source: Path) -> Iterator[bytes]:
+    with source_errors(source):
+        read = source.open("rb")
+    with read:
+        while True:
+            with source_errors(source):
+                chunk = read.read(_COPY_BYTES)
+            if not chunk:
+                return
+            yield chunk

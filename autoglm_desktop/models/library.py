@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
@@ -30,7 +30,8 @@ class ModelInfo:
 
     Sizes in bytes; `download_bytes`, `needed_bytes` (free disk that a pull takes) and `license` are None where only the
     hub knows: `ModelLibrary.offer` asks it. `sources` in words for people. `runnable` is False for an architecture
-    that this version's engine does not know.
+    that this version's engine does not know. `chat_template` of an installed model is its own, or ChatML where it has
+    none.
     """
 
     id: str
@@ -46,6 +47,7 @@ class ModelInfo:
     context_tokens: int | None
     architecture: str
     runnable: bool
+    chat_template: Literal["own", "chatml"] | None = None
 
 
 class ModelLibrary:
@@ -151,17 +153,21 @@ class ModelLibrary:
         on_progress: OnProgress = untold,
         cancelled: Cancelled = never,
     ) -> ModelInfo:
-        """Install a copy of a local folder in the Hugging Face layout, or of a ``.gguf`` file.
+        """Install a copy of a local folder in the Hugging Face layout, or of a ``.gguf`` file or the folder of one.
 
-        The id is `name`, else made from the file's name. Raises AppError: BAD_INPUT, UNSAFE_CHECKPOINT,
-        UNSUPPORTED_ARCHITECTURE, WEIGHTS_CORRUPT, DISK_FULL, NOT_WRITABLE, CANCELLED.
+        The id is `name`, else made from the file's name. Everything is checked before anything is copied. Raises
+        AppError: BAD_INPUT, UNSAFE_CHECKPOINT, UNSUPPORTED_ARCHITECTURE, WEIGHTS_CORRUPT, TEMPLATE_BROKEN, DISK_FULL,
+        NOT_WRITABLE, CANCELLED.
         """
-        from .install import add_folder, add_gguf
+        from .given import given_name, located
+        from .install import add
 
-        model_id = _id_of(path, name)
+        source = located(path)
+        own_name = given_name(path)
+        model_id = _id_of(name or own_name)
         manifest = Manifest(
             id=model_id,
-            display_name=name or path.stem if path.suffix == ".gguf" else name or path.name,
+            display_name=name or own_name,
             modalities=("text",),
             architecture="",
             source=str(path.absolute()),
@@ -169,7 +175,7 @@ class ModelLibrary:
         monitor = Monitor(on_progress, cancelled, resumes=False)
         with disk_errors(self._places.models), self._places.locked(model_id, monitor):
             self._require_free(model_id)
-            (add_folder if path.is_dir() else add_gguf)(path, manifest, self._places, monitor)
+            add(source, manifest, self._places, monitor)
         return self.info(model_id)
 
     def present(self) -> tuple[str, ...]:
@@ -249,6 +255,7 @@ class ModelLibrary:
             context_tokens=manifest.context_tokens if manifest else entry.context_tokens,
             architecture=entry.architecture,
             runnable=entry.architecture in RUNNABLE_ARCHITECTURES,
+            chat_template=manifest.chat_template if manifest else None,
         )
 
     def _from_manifest(self, manifest: Manifest) -> ModelInfo:
@@ -266,6 +273,7 @@ class ModelLibrary:
             context_tokens=manifest.context_tokens,
             architecture=manifest.architecture,
             runnable=manifest.architecture in RUNNABLE_ARCHITECTURES,
+            chat_template=manifest.chat_template,
         )
 
     def _disk_bytes(self, model_id: str, manifest: Manifest | None) -> int:
@@ -280,14 +288,7 @@ class ModelLibrary:
             )
 
 
-def _id_of(path: Path, name: str | None) -> str:
-    if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".gguf"):
-        raise AppError(
-            ErrorCode.BAD_INPUT,
-            msg("{path} is neither a folder nor a .gguf file.", path=str(path)),
-            msg("Give a folder in the Hugging Face layout, or a .gguf file."),
-        )
-    wanted = name or (path.resolve().name if path.is_dir() else path.stem)
+def _id_of(wanted: str) -> str:
     model_id = re.sub(r"[^a-z0-9._-]+", "-", wanted.lower()).strip("-._")[:100].rstrip("-._")
     if not is_model_id(model_id):
         raise AppError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -29,7 +30,8 @@ class FileRecord(BaseModel):
 
 class Manifest(BaseModel):
     """The note beside an installed model. `files` by path relative to the folder, `gguf` the file that the weights were
-    converted from (kept beside them). Keys of a newer version are ignored."""
+    converted from (kept beside them; the first of a split one), `chat_template` the model's own or the common one. Keys
+    of a newer version are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +48,7 @@ class Manifest(BaseModel):
     made_s: float = 0.0
     convert_s: float | None = None
     gguf: PlainName | None = None
+    chat_template: Literal["own", "chatml"] | None = None
     files: dict[PlainPath, FileRecord] = {}
 
     @classmethod

@@ -9,12 +9,18 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from safetensors import SafetensorError, safe_open
+
+from autoglm_desktop.core.errors import AppError, ErrorCode
+from autoglm_desktop.core.i18n import msg
 
 from .bf16 import from_bf16
+from .reading import source_errors
 
 HEADER_LIMIT_BYTES = 100_000_000
 _NUMPY: dict[str, np.dtype[Any]] = {"BF16": np.dtype("<u2"), "F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
@@ -55,6 +61,17 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    dtype: str
+    shape: list[Annotated[int, Field(ge=0)]]
+    data_offsets: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
+
+
+_ENTRIES = TypeAdapter(dict[str, _Entry])
+
+
 def write_header(entries: dict[str, Any]) -> bytes:
     """The beginning of a safetensors file of these entries, padded so that the data is aligned."""
     text = json.dumps({"__metadata__": {"format": "pt"}, **entries}, separators=(",", ":")).encode()
@@ -63,15 +80,36 @@ def write_header(entries: dict[str, Any]) -> bytes:
 
 
 def require_whole(path: Path) -> None:
-    """Raise ValueError unless the file is as long as its header says."""
-    header, begin = read_header(path)
+    """Raise AppError WEIGHTS_CORRUPT unless the library itself opens the file: all offsets fit, none overlap."""
     try:
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"a header entry without offsets: {error!r}") from error
-    size, needed = path.stat().st_size, begin + max(ends, default=0)
-    if size != needed:
-        raise ValueError(f"{size} bytes instead of {needed}")
+        with source_errors(path), safe_open(path, framework="np"):
+            pass
+    except SafetensorError as error:
+        raise incomplete(path, str(error)) from error
+
+
+def open_checked(path: Path) -> dict[str, Tensor]:
+    """Every tensor of one file, by name. Raises AppError: WEIGHTS_CORRUPT, BAD_INPUT for a file that cannot be read."""
+    try:
+        with source_errors(path):
+            header, begin = read_header(path)
+        entries = _ENTRIES.validate_python({name: e for name, e in header.items() if name != "__metadata__"})
+    except (ValueError, RecursionError) as error:  # pydantic's and json's are ValueErrors
+        raise incomplete(path, str(error)) from error
+    return {
+        name: Tensor(path, name, entry.dtype, tuple(entry.shape), begin + entry.data_offsets[0])
+        for name, entry in entries.items()
+    }
+
+
+def incomplete(path: Path, details: str) -> AppError:
+    """The error for a file that is no safetensors file, or damaged."""
+    return AppError(
+        ErrorCode.WEIGHTS_CORRUPT,
+        msg("The file {name} is not a complete safetensors file.", name=path.name),
+        msg("Fetch it again."),
+        details=details,
+    )
 
 
 def tensors(folder: Path) -> dict[str, Tensor]:

@@ -69,16 +69,17 @@ _WHOLE_WORDS_FIRST = {"llama-bpe"}
 
 
 def build(source: GgufTokenizer) -> Tokenizer:
-    """The tokenizer. Raises AppError UNSUPPORTED_ARCHITECTURE for a splitting that we do not know."""
+    """The tokenizer.
+
+    Raises AppError: UNSUPPORTED_ARCHITECTURE for a splitting that we do not know, WEIGHTS_CORRUPT for what is none.
+    """
     if source.pre not in _PRE_TOKENIZERS:
         raise AppError(
             ErrorCode.UNSUPPORTED_ARCHITECTURE,
-            msg("This version does not know the tokenizer “{name}” of this model.", name=source.pre),
+            msg("This version does not know the tokenizer “{name}” of this model.", name=source.pre[:200]),
             msg("Get the model in the Hugging Face layout (with tokenizer.json) and add that folder."),
         )
-    vocabulary = {token: index for index, token in enumerate(source.tokens)}
-    merges = [_pair(merge) for merge in source.merges]
-    tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=merges, ignore_merges=source.pre in _WHOLE_WORDS_FIRST))
+    tokenizer = Tokenizer(_bpe(source))
     if source.pre in _COMPOSED:
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = _PRE_TOKENIZERS[source.pre]()
@@ -92,6 +93,25 @@ def build(source: GgufTokenizer) -> Tokenizer:
         ]
     )
     return tokenizer
+
+
+def _bpe(source: GgufTokenizer) -> BPE:
+    vocabulary = {token: index for index, token in enumerate(source.tokens)}
+    merges = [_pair(merge) for merge in source.merges]
+    try:
+        return BPE(vocab=vocabulary, merges=merges, ignore_merges=source.pre in _WHOLE_WORDS_FIRST)
+    except Exception as error:  # tokenizers raises nothing more precise
+        raise faulty("tokenizer.ggml.merges", str(error)) from error
+
+
+def faulty(field: str, details: str) -> AppError:
+    """The error for a tokenizer that contradicts itself or the model."""
+    return AppError(
+        ErrorCode.WEIGHTS_CORRUPT,
+        msg("The model's tokenizer is faulty: “{field}” is missing or does not fit the rest.", field=field),
+        msg("Choose another version of the model."),
+        details=details,
+    )
 
 
 def pre_name(tokenizer_json: dict[str, Any]) -> str | None:

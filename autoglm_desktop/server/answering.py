@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -14,8 +14,8 @@ from autoglm_desktop.assistant.completions import CompletionEvent
 from .beginning import Beginning, MakeRequest
 from .desk import Desk, headers_of, whole
 from .errors import Refusal
+from .intake import Sent
 from .live import LiveAnswer
-from .schemas import ChatMessage, InputMessage
 from .streaming import KEEP_ALIVE, KEEP_ALIVE_S, EventStream
 
 
@@ -46,7 +46,7 @@ class Writer(Protocol):
 async def answered(
     desk: Desk,
     request: Request,
-    sent: Sequence[ChatMessage | InputMessage],
+    sent: Sent,
     make: MakeRequest,
     write: Callable[[LiveAnswer], Writer],
     *,

@@ -16,6 +16,7 @@ from .desk import Desk
 from .errors import Refused, bad
 from .intake import transcribe
 from .live import LiveAnswer
+from .unsupported import TRANSCRIPTION, refuse_unsupported
 
 _NAMES = (SPEECH_MODEL_ID, "whisper-1", "autoglm-phone-9b")
 
@@ -34,6 +35,7 @@ async def write_down(
     """The transcript in the form that was asked for."""
     if model.lower() not in _NAMES:
         raise Refused(404, f"The speech model {model[:100]!r} does not exist here.", "model_not_found", "model")
+    await _refuse_what_is_not_done(request)
     data = await file.read()
     if not data:
         raise bad("The file is empty.", "file")
@@ -44,6 +46,16 @@ async def write_down(
         async with work.supervised(request.receive, desk.limit_s()):
             found = await work.during(transcribe(desk.assistant, data, suffix, language=language or None))
     return _shaped(found, form)
+
+
+async def _refuse_what_is_not_done(request: Request) -> None:
+    """A name that ends in brackets may come more than once."""
+    form = await request.form()
+    refuse_unsupported(TRANSCRIPTION, {name: form.getlist(name) if _is_list(name) else form[name] for name in form})
+
+
+def _is_list(name: str) -> bool:
+    return name.removesuffix("[]") in ("timestamp_granularities", "include")
 
 
 def _shaped(found: Transcript, form: TranscriptFormat) -> Response:

@@ -6,7 +6,7 @@ A stream whose beginning takes long is opened before it, so that its client hear
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 
 from autoglm_desktop.assistant.completions import CompletionRequest
@@ -15,8 +15,8 @@ from autoglm_desktop.core.messages import Message
 
 from .desk import Desk
 from .errors import Refusal, Refused, refusal_of
+from .intake import Sent
 from .live import LiveAnswer
-from .schemas import ChatMessage, InputMessage
 from .streaming import KEEP_ALIVE, KEEP_ALIVE_S
 
 OPENING_S = 10.0
@@ -36,7 +36,7 @@ class Beginning:
         cls,
         desk: Desk,
         answer: LiveAnswer,
-        sent: Sequence[ChatMessage | InputMessage],
+        sent: Sent,
         make: MakeRequest,
         closing: AsyncExitStack,
     ) -> Beginning:
@@ -88,7 +88,7 @@ class Beginning:
 async def _begin(
     desk: Desk,
     answer: LiveAnswer,
-    sent: Sequence[ChatMessage | InputMessage],
+    sent: Sent,
     make: MakeRequest,
     held: AsyncExitStack,
 ) -> None:

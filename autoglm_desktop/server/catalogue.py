@@ -7,6 +7,13 @@ from autoglm_desktop.core.events import EngineState
 
 from .desk import ALIAS, Desk
 from .errors import Refused
+from .identity import identity
+
+_PRODUCT = (
+    "The product's name for the model that is loaded. A request without any system message is led by `identity`, in "
+    "the language of its first question; with a system message, be it empty, the messages go as they are."
+)
+_ITSELF = "The model itself: messages go to it as they are, without a system message of the service."
 
 
 def model_cards(desk: Desk) -> list[dict[str, object]]:
@@ -28,8 +35,15 @@ def _card(desk: Desk, name: str) -> dict[str, object]:
         "object": "model",
         "created": desk.began_s,
         "owned_by": "autoglm-desktop",
+        "description": _PRODUCT if desk.names.is_alias(name) else _ITSELF,
+        "identity": _identity(desk) if desk.names.is_alias(name) else None,
         "weights": _weights(desk),
     }
+
+
+def _identity(desk: Desk) -> dict[str, str]:
+    """What leads, by language."""
+    return {"en": identity(desk.names.model_id, ""), "zh": identity(desk.names.model_id, "你")}
 
 
 def _weights(desk: Desk) -> dict[str, object]:

@@ -15,12 +15,14 @@ from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 from autoglm_desktop.core.messages import Message
 
 from .answering import answered
-from .desk import Desk, refuse, refuse_tools
+from .desk import Desk
 from .errors import Refusal, event_line
+from .identity import introduced
 from .live import LiveAnswer
 from .options import ReasoningFormat, stops_of
 from .schemas import ChatRequest
 from .streaming import DONE, event, waiting
+from .unsupported import CHAT, MESSAGE, refuse_unsupported
 from .usage import chat_usage, finish_reason
 
 THINK_OPEN, THINK_CLOSE = "<think>\n", "\n</think>\n\n"
@@ -29,16 +31,17 @@ THINK_OPEN, THINK_CLOSE = "<think>\n", "\n</think>\n\n"
 async def complete(desk: Desk, request: Request, body: ChatRequest) -> Response:
     """Answer, streaming or not."""
     desk.names.require(body.model)
-    _refuse_what_is_not_done(body)
+    refuse_unsupported(CHAT, body.sent())
+    for number, message in enumerate(body.messages):
+        refuse_unsupported(MESSAGE, message.sent(), f"messages.{number}.")
     make = partial(_request, desk, body)
-    return await answered(
-        desk, request, body.messages, make, lambda answer: _Writer(answer, body), stream=bool(body.stream)
-    )
+    sent = {f"messages.{number}.content": message for number, message in enumerate(body.messages)}
+    return await answered(desk, request, sent, make, lambda answer: _Writer(answer, body), stream=bool(body.stream))
 
 
 def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> CompletionRequest:
     return CompletionRequest(
-        messages,
+        introduced(messages, desk.names.model_id) if desk.names.is_alias(body.model) else messages,
         sampling=body.sampling(desk.assistant.settings),
         max_tokens=body.max_tokens if body.max_completion_tokens is None else None,
         max_total_tokens=body.max_completion_tokens,
@@ -46,17 +49,6 @@ def _request(desk: Desk, body: ChatRequest, messages: tuple[Message, ...]) -> Co
         thinking_budget_tokens=body.budget_tokens(body.reasoning_effort),
         stop=stops_of(body.stop),
     )
-
-
-def _refuse_what_is_not_done(body: ChatRequest) -> None:
-    refuse_tools(body.tools, body.tool_choice)
-    refuse(body.functions, "Calling functions", "functions")
-    refuse((body.n or 1) > 1, "More than one answer (n)", "n")
-    refuse(body.logprobs or body.top_logprobs, "Returning log probabilities", "logprobs")
-    refuse(body.logit_bias, "Biasing tokens", "logit_bias")
-    refuse(body.modalities and body.modalities != ["text"], "Answering in anything but text", "modalities")
-    form = body.response_format
-    refuse(form and form.type != "text", f"The response format {form.type[:40]!r}" if form else "", "response_format")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 connection with what it leaves out: a limit to the time that headers take, and an abrupt end.
+"""uvicorn's HTTP/1.1 connection with what it leaves out: limits to slow headers and to clients that do not read.
 
 uvicorn starts its only timer after a response; a client that sends its headers a byte a minute would hold a connection
-for ever. A client that does not read holds one too, because a polite close waits until everything was sent.
+for ever. A client that does not read holds one too: what was written waits, and so does a polite close.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 HEADERS_WITHIN_S = 10.0
+UNREAD_WITHIN_S = 30.0
+"""A client that takes nothing of what waits for it for so long is cut off."""
+REFUSED_AT_ONCE = 100
+"""So many connections beyond `max_connections` are told why; further ones are closed: each takes a file."""
 LINGER_S = 2.0
 """So long a client that was refused has time to read it and to end."""
 MAX_HEADER_BYTES = 32 << 10
@@ -25,7 +29,8 @@ class Connection(H11Protocol):
     """One connection. Requests find it in their scope: ``scope["state"]["connection"]``."""
 
     headers_within_s = HEADERS_WITHIN_S
-    max_connections = 1000
+    unread_within_s = UNREAD_WITHIN_S
+    max_connections = 400
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class Connection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, {**app_state, "connection": self}, _loop)
         self._header_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
         self._refused = False
 
     @property
@@ -45,7 +51,10 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # so `pause_writing` says that something waits, however little
         self._expect_headers()
+        if len(self.connections) > self.max_connections + REFUSED_AT_ONCE:
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:  # read to the end: closing over what was not read would take the answer along
@@ -58,7 +67,18 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._all_is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The system takes no more: the client does not read as fast as it is answered."""
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        """The system has taken everything."""
+        super().resume_writing()
+        self._all_is_read()
 
     def abort(self) -> None:
         """End the connection now; what was not sent yet is lost."""
@@ -67,6 +87,21 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP is answered in the shape of every other error."""
         self._refuse(400, msg, "invalid_http")
+
+    def _expect_reading(self) -> None:
+        waits_bytes = self.transport.get_write_buffer_size()
+        self._unread_timer = self.loop.call_later(self.unread_within_s, self._look_for_reading, waits_bytes)
+
+    def _look_for_reading(self, waited_bytes: int) -> None:
+        if self.transport.get_write_buffer_size() < waited_bytes:
+            self._expect_reading()
+        else:
+            self.abort()
+
+    def _all_is_read(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr] # None at first

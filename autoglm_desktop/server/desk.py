@@ -64,6 +64,8 @@ class Desk:
     assistant: Assistant
     service: Settings
     meters: Meters
+    has_key: bool = False
+    """Whether clients need a key: whoever gets as far as here has sent it."""
     began_s: int = field(default_factory=lambda: int(time.time()))
 
     door: ImageDoor = field(init=False)
@@ -115,15 +117,3 @@ def whole(answer: LiveAnswer, body: dict[str, object]) -> Response:
     """A finished answer, or why there is none."""
     refusal = answer.ended_early
     return refusal.response() if refusal is not None else JSONResponse(body, headers=headers_of(answer))
-
-
-def refuse_tools(tools: list[object] | None, choice: object) -> None:
-    """Tools that may be left alone are ignored by saying so (``tool_choice: "none"``); others are refused."""
-    if tools and choice != "none":
-        raise Refused(400, 'This model does not call tools; send tool_choice "none".', "unsupported_value", "tools")
-
-
-def refuse(condition: object, what: str, param: str) -> None:
-    """Refuse plainly what is known and cannot be done."""
-    if condition:
-        raise Refused(400, f"{what} is not supported here.", "unsupported_value", param)

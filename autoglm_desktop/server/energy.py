@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from autoglm_desktop.assistant.energy import EnergyService
+from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.energy.governor import Decision
 from autoglm_desktop.energy.telemetry import Telemetry
 
+from .errors import Refused
 from .schemas import PhoneChange
 from .usage import energy_of, quantity
 
@@ -13,7 +15,11 @@ LOG_LINES = 20
 
 
 def energy_page(energy: EnergyService) -> dict[str, object]:
-    """Everything at this moment; each part says where its figures come from."""
+    """Everything at this moment; each part says where its figures come from.
+
+    The phone's `joules` were drawn from its cell, its `charged_joules` went into it; the difference is `net_joules`,
+    which is negative for a phone that gained, as its `mean_w` is while it charges.
+    """
     view = energy.view()
     shot = view.snapshot
     return {
@@ -32,6 +38,8 @@ def energy_page(energy: EnergyService) -> dict[str, object]:
             "thermal_status": shot.status.word,
             "mean_w": shot.mean_w,
             "joules": shot.joules,
+            "charged_joules": shot.charged_j,
+            "net_joules": shot.joules - shot.charged_j,
             "decoded_tokens": shot.decoded_tok,
             "time_to_empty_s": shot.time_to_empty_s,
         },
@@ -44,6 +52,18 @@ def energy_page(energy: EnergyService) -> dict[str, object]:
         "kv": {"prompt_tokens": view.kv_prompt_tokens, "reused_tokens": view.kv_saved_tokens},
         "last_answer": energy_of(view.last_turn),
     }
+
+
+def require_control(settings: Settings, *, has_key: bool) -> None:
+    """Raises Refused 403 unless clients prove themselves with a key, or the owner lets everybody move the phone."""
+    if not has_key and not settings.service_phone_control:
+        raise Refused(
+            403,
+            "Clients may read the simulated phone, not move it: its charge chooses the precision of everybody's "
+            "answers. Start the service with an API key and send it, or allow it with the setting "
+            "service_phone_control (Settings, Service; serve --phone-control).",
+            "phone_is_read_only",
+        )
 
 
 def change_phone(energy: EnergyService, change: PhoneChange) -> None:

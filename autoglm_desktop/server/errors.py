@@ -9,7 +9,6 @@ from http import HTTPStatus
 
 import fastapi
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -29,8 +28,16 @@ _STATUS = {
     ErrorCode.CANCELLED: (503, "closing"),
 }
 TEXT, LIST, OBJECT = "(text)", "(list)", "(object)"
-"""Tags of the ways to write a field (`options`). In the place of an error they tell how, and the message only where."""
-_CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+"""Tags of the ways to write a field (`options`); `validation` leaves them out of the place of an error."""
+_CODES = {400: "invalid_value", 413: "body_too_large"}
+_FORM = "The form cannot be read: send multipart/form-data with the parts file and model."
+"""FastAPI reads forms; JSON is read in `json_body`."""
+_HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    415: {"Accept": "application/json", "Accept-Encoding": "identity"},
+    429: {"Retry-After": str(RETRY_AFTER_S)},
+    503: {"Retry-After": str(RETRY_AFTER_S)},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,7 @@ class Refusal:
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
-        if self.status in (429, 503):
-            return {"Retry-After": str(RETRY_AFTER_S)}
-        return {"WWW-Authenticate": "Bearer"} if self.status == HTTPStatus.UNAUTHORIZED else {}
+        return _HEADERS.get(self.status, {})
 
     def response(self) -> Response:
         return JSONResponse(self.body(), self.status, headers=self.headers())
@@ -84,9 +89,7 @@ def install(app: FastAPI) -> None:
     """Give every way to fail its answer."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(AppError, _app_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -102,31 +105,31 @@ async def _app_error(_: Request, error: Exception) -> Response:
     return refusal.response()
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = error.errors()[0]
-    where = [str(part) for part in found["loc"] if part not in ("body", TEXT, LIST, OBJECT)]
-    param = ".".join(where) or None
-    if found["type"] == "json_invalid":
-        return Refusal(400, "The body is not valid JSON.", "invalid_json").response()
-    message = f"{found['msg']} ({param})" if param else f"{found['msg']} (body)"
-    return Refusal(400, message, "invalid_value", param).response()
-
-
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase
-    detail = str(error.detail) if error.detail else phrase
-    refusal = Refusal(error.status_code, detail, _CODES.get(error.status_code, phrase.lower().replace(" ", "_")))
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == HTTPStatus.NOT_FOUND:
+        message = f"There is no {request.url.path[:100]!r} here; GET /openapi.json lists what there is."
+        return Refusal(status, message, "not_found").response()
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _other_method(request, headers.get("Allow", ""))
+    detail = _FORM if status == HTTPStatus.BAD_REQUEST else str(error.detail)
+    refusal = Refusal(status, detail, _CODES.get(status, "invalid_request"))
     response = refusal.response()
-    response.headers.update(error.headers or {})
+    response.headers.update(headers)
     return response
 
 
-async def _unexpected(_: Request, error: Exception) -> Response:
-    log.error("a request failed", exc_info=error)
-    response = Refusal(500, "The service failed; its log has the reason.", "internal_error").response()
-    response.headers["Connection"] = "close"  # uvicorn closes it after an exception: the client shall know
+def _other_method(request: Request, allowed: str) -> Response:
+    """What the path takes: the answer to OPTIONS, and the way out of a wrong method."""
+    methods = set(allowed.split(", ")) | {"OPTIONS"}
+    allow = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": allow})
+    response = Refusal(
+        405, f"The method {request.method[:20]} is not taken here, but {allow}.", "method_not_allowed"
+    ).response()
+    response.headers["Allow"] = allow
     return response
 
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from autoglm_desktop.cloud.keys import sendable
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.service import ServiceSink, ServiceState, ServiceStatus
@@ -74,7 +75,8 @@ class ServiceHost:
         """Listen; returns when the address is taken, serves a moment later. Running already: nothing happens.
 
         With `settings`, they and `api_key` replace those of before; None is no key then. Raises AppError: BUSY when the
-        port is in use, BAD_INPUT for an address that is not this computer's, or one beyond it without an API key.
+        port is in use, BAD_INPUT for an address that is not this computer's, for one beyond it without an API key, and
+        for a key that no client could send.
         """
         with self._lock:
             if self._thread is not None:
@@ -82,13 +84,13 @@ class ServiceHost:
             if settings is not None:
                 self._settings, self._api_key = settings, api_key
             chosen = self._settings or self._assistant.settings
-            require_key(chosen.service_host, self._api_key)
+            api_key = usable_key(chosen.service_host, self._api_key)
             listener = bind(chosen.service_host, chosen.service_port)
             self._stopping = False
             self._settled.clear()
             self._status = ServiceStatus(ServiceState.STARTING)
             self._thread = threading.Thread(
-                target=self._run, args=(chosen, self._api_key, listener), name="service", daemon=True
+                target=self._run, args=(chosen, api_key, listener), name="service", daemon=True
             )
             self._thread.start()
         self._tell()
@@ -192,21 +194,28 @@ def is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
-def require_key(host: str, api_key: str | None) -> None:
-    """Raises AppError BAD_INPUT when others could reach the address without a key."""
-    if not is_loopback(host) and not api_key:
+def usable_key(host: str, api_key: str | None) -> str | None:
+    """The key as clients send it.
+
+    Raises AppError BAD_INPUT for one that nobody can send, and when others could reach the address without any.
+    """
+    if api_key is not None:
+        return sendable(api_key)
+    if not is_loopback(host):
         raise AppError(
             ErrorCode.BAD_INPUT,
             msg("At {host} others can reach the service, so it needs an API key.", host=host),
             msg("Set an API key, or listen at 127.0.0.1."),
         )
+    return None
 
 
 def bind(host: str, port: int) -> socket.socket:
     """A socket that is bound and not yet listening. Raises AppError BUSY or BAD_INPUT."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)  # asyncio sets TCP_NODELAY where the protocol says TCP
     except (OSError, UnicodeError) as error:
         raise _no_such_address(host, error) from error
     try:

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Sent = Mapping[str, ChatMessage | InputMessage]
+"""The messages of a request in their order, each by where its content stands there, as errors name it."""
+
 MAX_IMAGES = 32
 MAX_AUDIOS = 8
 
@@ -50,6 +53,11 @@ _IMAGE_TYPES = (
     "image/bmp",
     "image/tiff",
     "image/heic",
+    "image/heif",
+    "image/avif",
+    "image/jp2",
+    "image/x-icon",
+    "image/vnd.microsoft.icon",
 )
 
 
@@ -95,18 +103,17 @@ class Intake:
     unread: int = 0
     """Images that the engine failed to read: the model is told that nothing is known of them."""
 
-    async def messages(self, sent: Sequence[ChatMessage | InputMessage]) -> tuple[Message, ...]:
+    async def messages(self, sent: Sent) -> tuple[Message, ...]:
         """Raises Refused or AppError."""
         _count(sent)
-        taken = [await self._parts(number, message) for number, message in enumerate(sent)]
+        taken = [await self._parts(where, message) for where, message in sent.items()]
         found = await self._perceived([part for parts in taken for part in parts])
         return tuple(
             Message(_ROLES[message.role], tuple(_separated([_told(part, found) for part in parts])))
-            for message, parts in zip(sent, taken, strict=True)
+            for message, parts in zip(sent.values(), taken, strict=True)
         )
 
-    async def _parts(self, number: int, message: ChatMessage | InputMessage) -> list[Part | _Speech]:
-        where = f"messages.{number}.content"
+    async def _parts(self, where: str, message: ChatMessage | InputMessage) -> list[Part | _Speech]:
         content = message.content
         if content is None and message.role != "assistant":
             raise bad("A message of this role needs a content.", where)
@@ -233,14 +240,15 @@ def _or_raise(found: T | ErrorReport) -> T:
     return found
 
 
-def _count(sent: Sequence[ChatMessage | InputMessage]) -> None:
+def _count(sent: Sent) -> None:
     """Refuse what would keep the engine busy for minutes before the first word."""
-    contents = [message.content for message in sent if isinstance(message.content, list)]
+    field = next(iter(sent), "").partition(".")[0]
+    contents = [message.content for message in sent.values() if isinstance(message.content, list)]
     images = [sum(isinstance(p, ImageContent | InputImageContent) for p in content) for content in contents]
     if max(images, default=0) > MAX_IMAGES_PER_MESSAGE or sum(images) > MAX_IMAGES:
-        raise bad(f"At most {MAX_IMAGES_PER_MESSAGE} images in a message and {MAX_IMAGES} in all.", "messages")
+        raise bad(f"At most {MAX_IMAGES_PER_MESSAGE} images in a message and {MAX_IMAGES} in all.", field)
     if sum(isinstance(part, AudioContent) for content in contents for part in content) > MAX_AUDIOS:
-        raise bad(f"At most {MAX_AUDIOS} recordings.", "messages")
+        raise bad(f"At most {MAX_AUDIOS} recordings.", field)
 
 
 def _separated(parts: list[Part]) -> list[Part]:

@@ -74,24 +74,13 @@ class CountRequests:
         self._app, self._meters = app, meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = False
-
-        def count(status: int) -> None:
-            nonlocal told
-            told = True
-            self._meters.requests.labels(getattr(scope.get("route"), "path", "other"), str(status)).inc()
-
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                count(message["status"])
+                route = getattr(scope.get("route"), "path_format", "other")
+                self._meters.requests.labels(route, str(message["status"])).inc()
             await send(message)
 
-        try:
-            await self._app(scope, receive, counted)
-        except Exception:
-            if not told:  # what sends the 500 stands outside
-                count(500)
-            raise
+        await self._app(scope, receive, counted)
 
 
 class _Now(Collector):
@@ -101,8 +90,8 @@ class _Now(Collector):
         self._assistant = assistant
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        status, view = self._assistant.engine_status(), self._assistant.energy.view()
-        state = view.snapshot.state
+        status, shot = self._assistant.engine_status(), self._assistant.energy.view().snapshot
+        state = shot.state
         loaded = status.state in (EngineState.READY, EngineState.BUSY)
         yield GaugeMetricFamily("autoglm_in_line", "Answers that run or wait.", self._assistant.completions.in_line)
         yield GaugeMetricFamily("autoglm_model_loaded", "1 when the model is in memory.", float(loaded))
@@ -110,7 +99,9 @@ class _Now(Collector):
         yield GaugeMetricFamily("autoglm_phone_battery", "Of the simulated phone, 0 to 1.", state.soc)
         yield GaugeMetricFamily("autoglm_phone_soc_celsius", "Processor of the simulated phone.", state.junction_c)
         yield GaugeMetricFamily("autoglm_phone_skin_celsius", "Skin of the simulated phone.", state.body_c)
-        yield GaugeMetricFamily("autoglm_phone_watts", "Mean of the last minute, simulated.", view.snapshot.mean_w)
+        yield GaugeMetricFamily("autoglm_phone_joules", "Drawn from the simulated cell.", shot.joules)
+        yield GaugeMetricFamily("autoglm_phone_charged_joules", "Charged into the simulated cell.", shot.charged_j)
+        yield GaugeMetricFamily("autoglm_phone_watts", "Mean of the last minute, negative: it charges.", shot.mean_w)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         return iter(())

@@ -17,7 +17,8 @@ T = TypeVar("T")
 
 MAX_TOKENS = 131_072
 MAX_STOPS = 16
-MAX_SEED = (1 << 63) - 1
+MAX_SEED = 1 << 63
+"""As a document can say it, whose numbers are floats; the engine takes one less."""
 _LEAST_TOP_P = 1e-6
 _BUDGETS = {"low": 128, "medium": 512, "high": 2048, "xhigh": 4096, "max": 8192}
 
@@ -36,15 +37,39 @@ StopText = Annotated[str, StringConstraints(max_length=512), AfterValidator(_who
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 
 
+def _limit_or_none(limit: int) -> int | None:
+    if limit == 0:
+        raise ValueError("0 leaves no room for an answer; -1 is the rest of the context")
+    return None if limit == REST else limit
+
+
+REST = -1
+"""As a limit of tokens: the rest of the context, which is the default, too."""
+AnswerLimit = Annotated[
+    int, Field(ge=REST, le=MAX_TOKENS, json_schema_extra={"not": {"const": 0}}), AfterValidator(_limit_or_none)
+]
+
+
 # An error tells of the way that the client took, and of no other.
 TEXT_OR_LIST = Discriminator(lambda value: LIST if isinstance(value, list) else TEXT)
 TEXT_OR_OBJECT = Discriminator(lambda value: TEXT if isinstance(value, str) else OBJECT)
 
 
 class Wire(BaseModel):
-    """What comes from clients: keys that this version does not know are ignored."""
+    """What comes from clients, by its types in JSON: keys that this version does not know are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+
+class OpenWire(Wire):
+    """Keys that this version does not know are kept, for `unsupported` to look at."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def sent(self, *names: str) -> dict[str, Any]:
+        """The keys that are no field, and the fields `names` where they were sent."""
+        known = {name: getattr(self, name) for name in names if name in self.model_fields_set}
+        return {**(self.model_extra or {}), **known}
 
 
 class Thinking(Wire):
@@ -62,7 +87,7 @@ class ReasoningFormat(StrEnum):
     HIDDEN = "hidden"
 
 
-class Options(Wire):
+class Options(OpenWire):
     """Fields of both endpoints; what clients put into `extra_body` arrives at this level, too."""
 
     temperature: float | None = Field(None, ge=0.0, le=2.0)
@@ -81,7 +106,9 @@ class Options(Wire):
     return_reasoning: bool | None = None
     include_reasoning: bool | None = None
     reasoning_format: ReasoningFormat | None = Field(
-        None, description="`parsed`: in fields of its own; `raw`: as <think>…</think> in the content; `hidden`"
+        None,
+        strict=False,
+        description="`parsed`: in fields of its own; `raw`: as <think>…</think> in the content; `hidden`",
     )
 
     def sampling(self, settings: Settings) -> Sampling:
@@ -94,7 +121,7 @@ class Options(Wire):
             repetition_penalty=_or(self.repetition_penalty, settings.repetition_penalty),
             frequency_penalty=_or(self.frequency_penalty, 0.0),
             presence_penalty=_or(self.presence_penalty, 0.0),
-            seed=self.seed,
+            seed=None if self.seed is None else min(self.seed, MAX_SEED - 1),
         )
 
     def thinks(self, effort: str | None) -> bool:
@@ -132,6 +159,10 @@ class Names:
 
     alias: str
     model_id: str
+
+    def is_alias(self, name: str) -> bool:
+        """Whether the product was asked for by its own name, whichever model answers."""
+        return name.lower() == self.alias
 
     def require(self, name: str) -> None:
         """Raises Refused 404 for another model."""

@@ -14,19 +14,24 @@ from autoglm_desktop.core.events import ReasoningDelta, TextDelta
 from autoglm_desktop.core.messages import Message, Role
 
 from .answering import answered
-from .desk import Desk, refuse, refuse_tools
+from .desk import Desk
 from .errors import Refusal
+from .identity import introduced
 from .live import LiveAnswer
-from .options import ReasoningFormat
+from .options import ReasoningFormat, stops_of
 from .schemas import InputMessage, ResponsesRequest
 from .streaming import event, waiting
+from .unsupported import MESSAGE, RESPONSES, refuse_unsupported
 from .usage import finish_reason, response_usage
 
 
 async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Response:
     """Answer, streaming or not."""
     desk.names.require(body.model)
-    _refuse_what_is_not_done(body)
+    refuse_unsupported(RESPONSES, body.sent("text"))
+    for number, item in enumerate(body.input if isinstance(body.input, list) else ()):
+        if isinstance(item, InputMessage):
+            refuse_unsupported(MESSAGE, item.sent(), f"input.{number}.")
     make = partial(_request, desk, body)
     return await answered(
         desk, request, _sent(body), make, lambda answer: _Story(_Shape(answer, body)), stream=bool(body.stream)
@@ -36,29 +41,23 @@ async def respond(desk: Desk, request: Request, body: ResponsesRequest) -> Respo
 def _request(desk: Desk, body: ResponsesRequest, messages: tuple[Message, ...]) -> CompletionRequest:
     effort = body.reasoning.effort if body.reasoning else None
     summary = body.reasoning.summary if body.reasoning else None
-    led = (Message.of(Role.SYSTEM, body.instructions),) if body.instructions else ()
+    led = () if body.instructions is None else (Message.of(Role.SYSTEM, body.instructions),)
+    asked = (*led, *messages)
     return CompletionRequest(
-        (*led, *messages),
+        introduced(asked, desk.names.model_id) if desk.names.is_alias(body.model) else asked,
         sampling=body.sampling(desk.assistant.settings),
         max_total_tokens=body.max_output_tokens,
         think=body.thinks(effort or ("medium" if summary else None)),
         thinking_budget_tokens=body.budget_tokens(effort),
+        stop=stops_of(body.stop),
     )
 
 
-def _refuse_what_is_not_done(body: ResponsesRequest) -> None:
-    refuse_tools(body.tools, body.tool_choice)
-    refuse(body.previous_response_id, "Going on from a stored response (send the conversation)", "previous_response_id")
-    refuse(body.conversation, "A stored conversation (send its messages)", "conversation")
-    refuse(body.background, "Answering in the background", "background")
-    form = body.text.format if body.text else None
-    refuse(form and form.type != "text", f"The format {form.type[:40]!r}" if form else "", "text.format")
-
-
-def _sent(body: ResponsesRequest) -> list[InputMessage]:
+def _sent(body: ResponsesRequest) -> dict[str, InputMessage]:
     if isinstance(body.input, str):
-        return [InputMessage(role="user", content=body.input)]
-    return [item for item in body.input if isinstance(item, InputMessage)]
+        return {"input": InputMessage(role="user", content=body.input)}
+    items = enumerate(body.input)
+    return {f"input.{number}.content": item for number, item in items if isinstance(item, InputMessage)}
 
 
 class _Shape:

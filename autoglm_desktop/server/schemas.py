@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from .errors import LIST, OBJECT, TEXT
-from .options import MAX_STOPS, TEXT_OR_LIST, TEXT_OR_OBJECT, Options, Plain, StopText, TokenLimit, Wire
+from .options import MAX_STOPS, TEXT_OR_LIST, TEXT_OR_OBJECT, AnswerLimit, OpenWire, Options, Plain, StopText, Wire
+from .unsupported import CHAT, RESPONSES, refused_fields
 
 MAX_MESSAGES = 2048
 MAX_PARTS = 256
@@ -62,7 +63,13 @@ Stops = Annotated[
 ]
 
 
-class ChatMessage(Wire):
+_MODEL = (
+    "`autoglm-phone-9b`, which tells the model its identity where no system message is sent, or the loaded model's own "
+    "id, which adds nothing; see `/v1/models`"
+)
+
+
+class ChatMessage(OpenWire):
     role: Literal["system", "developer", "user", "assistant"]
     content: Contents | None = None
     reasoning_content: str | None = None
@@ -72,33 +79,22 @@ class StreamOptions(Wire):
     include_usage: bool = False
 
 
-class ResponseFormat(Wire):
-    type: str
-
-
 class ChatRequest(Options):
-    """`POST /v1/chat/completions`."""
+    """`POST /v1/chat/completions`. Fields in `x-refused` ask for what is not done here."""
 
-    model: Plain
+    model_config = ConfigDict(json_schema_extra={"x-refused": refused_fields(CHAT)})
+
+    model: Plain = Field(description=_MODEL)
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: TokenLimit | None = None
-    max_completion_tokens: TokenLimit | None = None
+    max_tokens: AnswerLimit | None = Field(None, description="of the answer; -1 or nothing: the rest of the context")
+    max_completion_tokens: AnswerLimit | None = Field(None, description="of reasoning and answer together; -1 as above")
     stop: Stops | None = None
     reasoning_effort: Plain | None = None
-    n: int | None = Field(None, ge=1)
-    tools: list[Any] | None = None
-    tool_choice: Any = None
-    functions: list[Any] | None = None
-    response_format: ResponseFormat | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    logit_bias: dict[str, float] | None = None
-    modalities: list[str] | None = None
 
 
-class InputMessage(Wire):
+class InputMessage(OpenWire):
     """An item of the input of a response; a message may leave its type out."""
 
     type: Literal["message"] = "message"
@@ -131,30 +127,22 @@ class Reasoning(Wire):
     summary: str | None = None
 
 
-class TextFormat(Wire):
-    type: str = "text"
-
-
-class TextOptions(Wire):
-    format: TextFormat | None = None
-
-
 class ResponsesRequest(Options):
-    """`POST /v1/responses`."""
+    """`POST /v1/responses`. Fields in `x-refused` ask for what is not done here."""
 
-    model: Plain
+    model_config = ConfigDict(json_schema_extra={"x-refused": refused_fields(RESPONSES)})
+
+    model: Plain = Field(description=_MODEL)
     input: Input
     instructions: Plain | None = None
     stream: bool | None = None
-    max_output_tokens: TokenLimit | None = None
+    max_output_tokens: AnswerLimit | None = Field(
+        None, description="of reasoning and answer together; -1 or nothing: the rest of the context"
+    )
+    stop: Stops | None = None
     reasoning: Reasoning | None = None
-    text: TextOptions | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
+    text: dict[str, Any] | None = None
     metadata: dict[Plain, Plain] | None = None
-    previous_response_id: str | None = None
-    conversation: Any = None
-    background: bool | None = None
 
 
 class PhoneChange(Wire):
@@ -169,16 +157,3 @@ class PhoneChange(Wire):
         None, ge=-20.0, le=110.0, description="hold the processor there, for a demonstration"
     )
     release_temperature: bool | None = Field(None, description="let the processor go again")
-
-
-class ErrorBody(Wire):
-    message: str
-    type: str
-    param: str | None = None
-    code: str | None = None
-
-
-class ErrorAnswer(Wire):
-    """Every error."""
-
-    error: ErrorBody

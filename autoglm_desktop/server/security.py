@@ -7,11 +7,12 @@ was pointed at 127.0.0.1 (rebinding) stands in ``Host``. A number is not a name 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ipaddress
+import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hmac import compare_digest
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -20,8 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .errors import Refusal, Refused
 from .host import is_loopback
 
+log = logging.getLogger(__name__)
+
 BODY_WITHIN_S = 60.0
-_OPEN_PATHS = ("/health",)
+OPEN_PATHS = ("/health",)
 """Readable without a key: they tell nothing but that the service lives."""
 
 
@@ -54,12 +57,20 @@ def rules_for(
     return Rules(
         frozenset(names),
         local,
-        frozenset(origin.rstrip("/") for origin in origins),
+        _named(origins),
         api_key,
         max_body_bytes,
         budget_bytes=4 * max_body_bytes,
         body_within_s=BODY_WITHIN_S,
     )
+
+
+def _named(origins: Iterable[str]) -> frozenset[str]:
+    """As browsers write them. A ``*`` would open this computer to every page that its user visits."""
+    written = frozenset(origin.strip().rstrip("/").lower() for origin in origins)
+    if "*" in written:
+        log.warning("service_cors_origins: * is left out; name each page that may use the service")
+    return written - {"*"}
 
 
 class Guard:
@@ -88,26 +99,23 @@ class Guard:
         connection = scope.get("state", {}).get("connection")
         if connection is not None and connection.crowded:
             return Refusal(503, "There are too many connections; try again in a moment.", "too_many_connections")
-        if not host_allowed(headers.getlist("host"), self._rules):
-            return Refusal(421, "This service does not answer to that Host.", "wrong_host")
-        if not origin_allowed(headers.get("origin"), headers["host"], self._rules):
-            return Refusal(403, "Pages of that origin may not use this service.", "wrong_origin")
-        preflight = scope["method"] == "OPTIONS" and bool(self._rules.origins)
-        if scope["path"] not in _OPEN_PATHS and not preflight and not self._key_fits(headers.get("authorization")):
-            return Refusal(401, "The API key is missing or wrong.", "invalid_api_key")
+        if (wrong := address_refusal(headers, self._rules)) is not None:
+            return wrong
+        if scope["path"] not in OPEN_PATHS and not self._key_fits(headers):
+            return Refusal(
+                401, "The API key is missing or wrong: send Authorization: Bearer, or X-Api-Key.", "invalid_api_key"
+            )
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._rules.max_body_bytes:
             return self.too_large()
         return None
 
-    def _key_fits(self, authorization: str | None) -> bool:
+    def _key_fits(self, headers: Headers) -> bool:
         wanted = self._rules.api_key
         if not wanted:
             return True
-        scheme, _, key = (authorization or "").partition(" ")
-        sent = key.strip().encode("latin-1")  # the bytes as they came: that is how headers are decoded
-        fits = hmac.compare_digest(sent, wanted.encode())
-        return fits and scheme.lower() == "bearer"
+        sent = [found.encode("latin-1") for found in _keys(headers)]  # the bytes as they came
+        return any(compare_digest(key, wanted.encode()) for key in sent)
 
     def too_large(self) -> Refusal:
         limit = self._rules.max_body_bytes
@@ -150,6 +158,15 @@ class _Body:
         return message
 
 
+def address_refusal(headers: Headers, rules: Rules) -> Refusal | None:
+    """What Host and Origin alone forbid, with or without a key."""
+    if not host_allowed(headers.getlist("host"), rules):
+        return Refusal(421, "This service does not answer to that Host.", "wrong_host")
+    if not origin_allowed(headers.get("origin"), headers["host"], rules):
+        return Refusal(403, "Pages of that origin may not use this service.", "wrong_origin")
+    return None
+
+
 def host_allowed(hosts: list[str], rules: Rules) -> bool:
     """Exactly one Host, which is a number of this computer or one of the names."""
     if len(hosts) != 1:
@@ -170,6 +187,16 @@ def origin_allowed(origin: str | None, host: str, rules: Rules) -> bool:
         return True
     parts = urlsplit(origin)
     return parts.scheme == "http" and parts.netloc.lower() == host.lower()
+
+
+def _keys(headers: Headers) -> Iterator[str]:
+    """The keys of a request: OpenAI's header, Anthropic's and Azure's."""
+    for value in headers.getlist("authorization"):
+        scheme, _, key = value.strip().replace("\t", " ").partition(" ")
+        if scheme.lower() == "bearer":
+            yield key.strip()
+    for name in ("x-api-key", "api-key"):
+        yield from (value.strip() for value in headers.getlist(name))
 
 
 def _host_name(value: str) -> str | None:

@@ -25,13 +25,13 @@ RED, BLUE = "#c8413b", "#2f6be4"
 def opened(qtbot: QtBot, qapp: QApplication, camera: SyntheticCamera) -> CameraDialog:
     dialog = CameraDialog(Appearance(qapp, Settings(language="en", theme="light")), camera)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-    qtbot.addWidget(dialog)
+    qtbot.addWidget(dialog, before_close_func=lambda _: dialog.view.stop())
     dialog.show()
     return dialog
 
 
 def wait_live(qtbot: QtBot, dialog: CameraDialog) -> None:
-    qtbot.waitUntil(dialog.shutter.isEnabled)
+    qtbot.waitUntil(dialog.view.shutter.isEnabled)
 
 
 def edge_colors(picture: QImage) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def edge_colors(picture: QImage) -> tuple[str, str]:
 
 
 def left_of_preview(dialog: CameraDialog) -> str:
-    shown = dialog.preview.grab().toImage()
+    shown = dialog.view.preview.grab().toImage()
     return shown.pixelColor(shown.width() // 4, shown.height() // 4 + 20).name()
 
 
@@ -48,15 +48,15 @@ def test_a_photo_is_looked_at_taken_again_and_used(qtbot: QtBot, qapp: QApplicat
     dialog = opened(qtbot, qapp, camera)
     wait_live(qtbot, dialog)
     assert left_of_preview(dialog) == RED
-    QTest.keyClick(dialog.shutter, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.view.shutter, Qt.Key.Key_Space)
     assert camera.running is None
-    held = dialog.preview.picture.copy()
-    assert dialog.use.hasFocus()
-    QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not dialog.preview.picture.isNull() and dialog.preview.picture != held)
-    QTest.mouseClick(dialog.shutter, Qt.MouseButton.LeftButton)
+    held = dialog.view.preview.picture.copy()
+    assert dialog.view.use.hasFocus()
+    QTest.mouseClick(dialog.view.again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not dialog.view.preview.picture.isNull() and dialog.view.preview.picture != held)
+    QTest.mouseClick(dialog.view.shutter, Qt.MouseButton.LeftButton)
     with qtbot.waitSignal(dialog.taken) as caught:
-        QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(dialog.view.use, Qt.MouseButton.LeftButton)
     assert caught.args is not None
     assert edge_colors(caught.args[0]) == (RED, BLUE)
     assert not dialog.isVisible()
@@ -66,9 +66,9 @@ def test_a_photo_is_looked_at_taken_again_and_used(qtbot: QtBot, qapp: QApplicat
 def test_the_mirror_turns_preview_and_photo(qtbot: QtBot, qapp: QApplication) -> None:
     dialog = opened(qtbot, qapp, SyntheticCamera())
     wait_live(qtbot, dialog)
-    QTest.keyClick(dialog.mirror, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.view.mirror, Qt.Key.Key_Space)
     assert left_of_preview(dialog) == BLUE
-    QTest.mouseClick(dialog.shutter, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(dialog.view.shutter, Qt.MouseButton.LeftButton)
     with qtbot.waitSignal(dialog.taken) as caught:
         QTest.keyClick(dialog, Qt.Key.Key_Return)
     assert caught.args is not None
@@ -80,23 +80,23 @@ def test_a_camera_that_is_unplugged_is_said_and_comes_back(qtbot: QtBot, qapp: Q
     dialog = opened(qtbot, qapp, camera)
     wait_live(qtbot, dialog)
     camera.unplug("front")
-    assert "Front was unplugged" in dialog.preview.words
-    assert dialog.preview.accessibleName() == dialog.preview.words
-    assert not dialog.shutter.isEnabled()
+    assert "Front was unplugged" in dialog.view.preview.words
+    assert dialog.view.preview.accessibleName() == dialog.view.preview.words
+    assert not dialog.view.shutter.isEnabled()
     camera.plug(FRONT)
     wait_live(qtbot, dialog)
-    assert dialog.preview.words == ""
+    assert dialog.view.preview.words == ""
 
 
 def test_a_held_photo_survives_the_cable(qtbot: QtBot, qapp: QApplication) -> None:
     camera = SyntheticCamera((FRONT,))
     dialog = opened(qtbot, qapp, camera)
     wait_live(qtbot, dialog)
-    dialog.press_shutter()
+    dialog.view.press_shutter()
     camera.unplug("front")
-    assert not dialog.preview.picture.isNull()
+    assert not dialog.view.preview.picture.isNull()
     with qtbot.waitSignal(dialog.taken):
-        QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(dialog.view.use, Qt.MouseButton.LeftButton)
 
 
 def test_another_camera_can_be_chosen_and_goes_on_when_the_first_one_goes(qtbot: QtBot, qapp: QApplication) -> None:
@@ -104,16 +104,16 @@ def test_another_camera_can_be_chosen_and_goes_on_when_the_first_one_goes(qtbot:
     dialog = opened(qtbot, qapp, camera)
     wait_live(qtbot, dialog)
     assert camera.running == "front"
-    dialog.choice.setFocus()
-    QTest.keyClick(dialog.choice, Qt.Key.Key_Down)
+    dialog.view.choice.setFocus()
+    QTest.keyClick(dialog.view.choice, Qt.Key.Key_Down)
     assert camera.running == "back"
     camera.unplug("front")
     assert camera.running == "back"
-    assert dialog.choice.currentData() == "back"
+    assert dialog.view.choice.currentData() == "back"
     wait_live(qtbot, dialog)
     camera.unplug("back")
     camera.plug(FRONT)
-    assert "unplugged" not in dialog.preview.words
+    assert "unplugged" not in dialog.view.preview.words
     wait_live(qtbot, dialog)
 
 
@@ -122,9 +122,9 @@ def test_the_other_camera_can_be_chosen_when_the_running_one_is_unplugged(qtbot:
     dialog = opened(qtbot, qapp, camera)
     wait_live(qtbot, dialog)
     camera.unplug("front")
-    assert "Front was unplugged" in dialog.preview.words
-    assert dialog.choice.currentIndex() == -1
-    QTest.keyClick(dialog.choice, Qt.Key.Key_Down)
+    assert "Front was unplugged" in dialog.view.preview.words
+    assert dialog.view.choice.currentIndex() == -1
+    QTest.keyClick(dialog.view.choice, Qt.Key.Key_Down)
     assert camera.running == "back"
     wait_live(qtbot, dialog)
 
@@ -143,18 +143,18 @@ def test_again_without_the_camera_of_the_photo_asks_for_another(qtbot: QtBot, qa
     camera = SyntheticCamera((FRONT, BACK))
     dialog = opened(qtbot, qapp, camera)
     wait_live(qtbot, dialog)
-    dialog.press_shutter()
+    dialog.view.press_shutter()
     camera.unplug("front")
-    QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(dialog.view.again, Qt.MouseButton.LeftButton)
     assert camera.running is None
-    assert "choose another camera" in dialog.preview.words
+    assert "choose another camera" in dialog.view.preview.words
 
 
 def test_no_camera_is_said_in_place_and_one_that_comes_is_used(qtbot: QtBot, qapp: QApplication) -> None:
     camera = SyntheticCamera(())
     dialog = opened(qtbot, qapp, camera)
-    assert "No camera was found" in dialog.preview.words
-    assert not dialog.choice.isEnabled()
+    assert "No camera was found" in dialog.view.preview.words
+    assert not dialog.view.choice.isEnabled()
     camera.plug(BACK)
     wait_live(qtbot, dialog)
 
@@ -167,8 +167,8 @@ def test_the_photo_lands_in_the_message(qtbot: QtBot, qapp: QApplication, tmp_pa
         dialog = shell.window.findChild(CameraDialog)
         assert dialog is not None
         wait_live(qtbot, dialog)
-        dialog.press_shutter()
-        dialog.press_use()
+        dialog.view.press_shutter()
+        dialog.view.press_use()
         images = shell.controller.images
         qtbot.waitUntil(lambda: not images.busy)
         assert [(part.name, part.width, part.height) for part in images.draft.parts] == [("Photo", 640, 480)]

@@ -20,7 +20,7 @@ from autoglm_desktop.ui.images.sources import carries, offer_of, offer_of_files
 from autoglm_desktop.ui.style import LIGHT
 from autoglm_desktop.ui.transcript.background import Background
 from autoglm_desktop.ui.transcript.images import ImagesPiece
-from autoglm_desktop.ui.transcript.readings import labels_of, text_of
+from autoglm_desktop.ui.transcript.readings import labels_of, percent, text_of
 from tests.helpers.dropped import READING, files, from_browser, picture, png_bytes
 from tests.helpers.transcripts import shown_view
 
@@ -36,6 +36,16 @@ def test_files_are_sorted_by_what_their_names_promise() -> None:
     offer = offer_of_files(paths)
     assert [source.name for source in offer.images] == ["b.PNG", "d.jpeg", "a.txt", "e"]
     assert offer.sounds == (Path("/x/c.mp3"),)
+
+
+def test_avif_is_an_image_as_a_file_and_as_a_browser_s_bytes_and_a_film_is_a_recording() -> None:
+    offer = offer_of_files([Path("/x/a.AVIF"), Path("/x/b.mp4"), Path("/x/c.mkv")])
+    assert [source.name for source in offer.images] == ["a.AVIF"]
+    assert offer.sounds == (Path("/x/b.mp4"), Path("/x/c.mkv"))
+    data = QMimeData()
+    data.setData("image/avif", b"the bytes")
+    assert carries(data)
+    assert [source.data for source in offer_of(data).images] == [b"the bytes"]
 
 
 def test_text_with_a_picture_of_itself_is_text() -> None:
@@ -171,7 +181,13 @@ def test_a_reading_without_text_or_labels_says_so() -> None:
     nothing = ImageReading((), (), 10, 10, 0.1)
     assert text_of(nothing) == "No text was found in this image."
     assert labels_of(nothing) == "No label is likely."
-    assert labels_of(ImageReading((), (ImageLabel("cup", 0.005),), 1, 1, 0.0)) == "May show: cup < 1 %"
+    assert percent(0.005) == "< 1 %"
+    weak = ImageReading((), (ImageLabel("envelope", 0.07), ImageLabel("menu", 0.06)), 1, 1, 0.0)
+    assert labels_of(weak) == "No label is likely."
+    sure = ImageReading((), (ImageLabel("cup", 0.62), ImageLabel("desk", 0.11), ImageLabel("lamp", 0.07)), 1, 1, 0.0)
+    assert labels_of(sure) == "May show: cup 62 %, desk 11 %"
+    unreadable = ImageReading((), (), 10, 10, 0.1, doubtful=True)
+    assert text_of(unreadable) == "There is text in this image that could not be read."
     assert text_of(READING) == "Meeting at 15:30\n会议室 302"
     many = ImageReading(READING.text_lines * 100, (), 1, 1, 0.0)
     assert text_of(many).endswith("and 140 more lines")

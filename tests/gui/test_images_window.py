@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,24 @@ def sent_images(opened: Opened, place: int = 0) -> list[ImagePart]:
     return [part for part in opened.assistant.path(identity)[place].parts if isinstance(part, ImagePart)]
 
 
+def test_a_reading_that_is_not_to_be_trusted_says_so_where_it_is_shown(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    senses = replace(READS, read=lambda _: replace(READING, doubtful=True))
+    with open_window(qapp, tmp_path / "data", [Reply("Hm.")], senses=senses) as opened:
+        assert drop(opened.shell.window, files([picture(tmp_path / "one.png")]))
+        wait_taken_in(qtbot, opened)
+        QTest.keyClicks(composer(opened).edit, "When?")
+        QTest.keyClick(composer(opened).edit, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: opened.idle(1))
+        qtbot.waitUntil(lambda: prompt_row(opened).images is not None)
+        QTest.mouseClick(button(prompt_row(opened), "What the assistant read"), Qt.MouseButton.LeftButton)
+        shown = words(prompt_row(opened).findChildren(Readings)[0])
+        assert "This reading is not to be trusted" in shown
+        assert "Meeting at 15:30" in shown
+        settle(qtbot, opened.shell.window.transcript)
+
+
 def test_dropped_images_are_sent_with_the_text_read_and_shown(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     images = [picture(tmp_path / "one.png"), picture(tmp_path / "two.jpg", (300, 500), "#C77D00")]
     with open_window(qapp, tmp_path / "data", [Reply("At 15:30.")], senses=READS) as opened:
@@ -83,8 +102,9 @@ def test_dropped_images_are_sent_with_the_text_read_and_shown(qtbot: QtBot, qapp
         assert "15:30" not in words(prompt_row(opened).findChildren(Readings)[0])
         QTest.mouseClick(title, Qt.MouseButton.LeftButton)
         opened_words = words(prompt_row(opened).findChildren(Readings)[0])
-        for expected in ("Meeting at 15:30", "会议室 302", "notebook 62 %, menu < 1 %", "not a look", "98 % sure"):
+        for expected in ("Meeting at 15:30", "会议室 302", "notebook 62 %", "not a look", "98 % sure"):
             assert expected in opened_words
+        assert "menu" not in opened_words
         settle(qtbot, opened.shell.window.transcript)
 
 

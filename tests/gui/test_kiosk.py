@@ -215,27 +215,6 @@ def test_the_words_at_the_foot_follow_the_language(qapp: QApplication, tmp_path:
         assert window.told.text() != english
 
 
-def test_a_photo_goes_with_the_question_and_with_the_visitor(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
-    with kiosk(qapp, tmp_path, [Reply("A test card.")]) as opened:
-        senses = opened.window.senses
-        QTest.mouseClick(senses.photo, Qt.MouseButton.LeftButton)
-        dialog = senses.dialog
-        assert dialog is not None
-        qtbot.waitUntil(dialog.shutter.isEnabled)
-        QTest.mouseClick(dialog.shutter, Qt.MouseButton.LeftButton)
-        QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: senses.image is not None)
-        assert files_below(opened.files) != []
-        ask(qtbot, opened, "What is this?")
-        assert senses.image is None
-        prompt = opened.assistant.path(opened.visitors.conversation_id or "")[0]
-        assert any(part.kind == "image" for part in prompt.parts)
-        with qtbot.waitSignal(opened.window.wiped):
-            opened.window.send_away()
-        assert files_below(opened.files) == []
-        assert opened.window.pictures.kept_bytes == 0
-
-
 def test_a_hand_on_the_microphone_is_company(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     with kiosk(qapp, tmp_path, [Reply("Yes.")]) as opened:
         window = opened.window

@@ -165,3 +165,22 @@ def _status(url: str) -> int | None:
         return httpx.get(url, timeout=10, trust_env=False).status_code
     except httpx.TransportError:
         return None
+
+
+def test_the_page_lets_programs_without_a_key_move_the_phone(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, port: int, ring: MemoryKeyring
+) -> None:
+    settings = ENGLISH.model_copy(update={"service_port": port, "service_enabled": True})
+    with open_window(qapp, tmp_path, settings=settings, service=host) as opened:
+        page = page_of(qtbot, opened)
+        qtbot.waitUntil(lambda: page.url is not None, timeout=UP_MS)
+
+        def move() -> int:
+            return httpx.put(f"{page.url}/energy/phone", json={"battery": 0.5}, timeout=10, trust_env=False).status_code
+
+        assert page.phone_control.accessibleName() == "Simulated phone"
+        assert not page.phone_control.isChecked()
+        assert move() == 403
+        page.phone_control.click()
+        qtbot.waitUntil(lambda: opened.assistant.settings.service_phone_control, timeout=2000)
+        assert move() == 200

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QGuiApplication, QTextCursor, QTextDocument
+from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QApplication, QTextBrowser
 from pytestqt.qtbot import QtBot
 
@@ -23,6 +23,7 @@ from autoglm_desktop.ui.transcript.incremental import MarkdownStream
 from autoglm_desktop.ui.transcript.look import Look
 from autoglm_desktop.ui.transcript.parser import parse
 from autoglm_desktop.ui.transcript.prose import Prose
+from autoglm_desktop.ui.transcript.table import TableView
 from autoglm_desktop.ui.transcript.text_pane import selected_text
 
 _PIECES = [
@@ -40,6 +41,7 @@ _PIECES = [
         "*it* ",
     ),
     *("`code` ", "[link](http://a.b) ", "```py\nx = 1\n```\n", "| a | b |\n|---|---|\n", "| 1 | 2 |\n", "---\n", "😀 "),
+    *("H<sub>2</sub>O ", "a<br>b ", "**「文」**后 ", "```markdown\n", "| <br>$5 | x<sup>2</sup> |\n"),
     *("- [ ] todo\n", "- [x] done\n", "~~no~~ ", "a\n===\n", "```\n"),
 ]
 
@@ -208,3 +210,35 @@ def test_forgotten_formulas_do_not_come_back(qtbot: QtBot) -> None:
     assert formulas.get(key) is not None
     formulas.forget()
     assert formulas.get(key) is None
+
+
+def test_formulas_of_a_table_are_drawn_while_it_grows(tools: Tools, qtbot: QtBot) -> None:
+    body, stream = Body(tools), MarkdownStream()
+    qtbot.addWidget(body)
+    for piece in ("| a | b |\n|---|---|\n", "| $x^2$ | 1 |\n", "| \\(|y|\\) | 2 |\n", "| z | 3 |\n"):
+        stream.append(piece)
+        body.show_blocks(stream.update(), growing=True)
+    body.arrange(400)
+    qtbot.waitUntil(lambda: not tools.look.formulas.awaited, timeout=20_000)
+    assert body.refresh_formulas()
+    (table,) = body.pieces
+    assert isinstance(table, TableView)
+    assert table.pane.toPlainText().split() == ["a", "b", "\ufffc", "1", "\ufffc", "2", "z", "3"]
+    assert not body.refresh_formulas()  # none is left
+    table.pane.selectAll()
+    assert "$x^2$" in selected_text(table.pane.textCursor())
+
+
+def test_lowered_and_raised_text_stands_below_and_above_the_line(tools: Tools, qtbot: QtBot) -> None:
+    body = Body(tools)
+    qtbot.addWidget(body)
+    body.show_blocks(parse("H<sub>2</sub>O x<sup>3</sup>\n\n| y<sup>4</sup> | b |\n|---|---|\n"), growing=False)
+    body.arrange(400)
+    align = QTextCharFormat.VerticalAlignment
+    wanted = {"2": align.AlignSubScript, "3": align.AlignSuperScript, "4": align.AlignSuperScript}
+    shown: dict[str, QTextCharFormat.VerticalAlignment] = {}
+    for pane in body.findChildren(QTextBrowser):
+        assert "<s" not in pane.toPlainText()
+        places = {sign: pane.document().find(sign) for sign in wanted}
+        shown |= {sign: place.charFormat().verticalAlignment() for sign, place in places.items() if not place.isNull()}
+    assert shown == wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,4 +70,25 @@ def write_wav(path: Path, samples: NDArray[np.float64], *, rate_hz: int = 16_000
         file.setsampwidth(2)
         file.setframerate(rate_hz)
         file.writeframes(np.repeat(pcm, channels).tobytes())
+    return path
+
+
+def write_tracks(path: Path, tracks: Sequence[NDArray[np.float64]], *, codec: str = "aac", film: bool = False) -> Path:
+    """A Matroska or MP4 file of mono tracks at 16 kHz, of samples between -1 and 1; `film`: with pictures, too."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream(codec, rate=16_000, layout="mono") for _ in tracks]
+        pictures = container.add_stream("mpeg4", rate=10, width=64, height=64) if film else None
+        for stream, samples in zip(streams, tracks, strict=True):
+            assert isinstance(stream, av.AudioStream)
+            pcm = (np.clip(samples, -1.0, 1.0) * 32767).astype("<i2")[np.newaxis]
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            frame.sample_rate = 16_000
+            resampler = av.AudioResampler(stream.format, "mono", 16_000, stream.codec_context.frame_size or 1600)
+            for part in (*resampler.resample(frame), *resampler.resample(None), None):
+                container.mux(stream.encode(part))
+        if isinstance(pictures, av.VideoStream):
+            blank = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            container.mux([*pictures.encode(blank), *pictures.encode(None)])
     return path

@@ -45,15 +45,26 @@ def x_server() -> Iterator[str]:
 
 
 @contextmanager
+def window_manager(display: str, *words: str, **environment: str) -> Iterator[None]:
+    """The command `words` as the window manager of a display. It ends with the block."""
+    manager = subprocess.Popen(
+        words,
+        env=os.environ | {"DISPLAY": display} | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        manager.terminate()
+        manager.wait(10)
+
+
+@contextmanager
 def virtual_display() -> Iterator[str]:
     """An X server with openbox in it; yields the display's name. Both end with the block."""
-    with x_server() as display:
-        manager = subprocess.Popen(["openbox"], env=os.environ | {"DISPLAY": display}, stderr=subprocess.DEVNULL)
-        try:
-            yield display
-        finally:
-            manager.terminate()
-            manager.wait(10)
+    with x_server() as display, window_manager(display, "openbox"):
+        yield display
 
 
 class Application:

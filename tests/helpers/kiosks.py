@@ -22,7 +22,7 @@ from autoglm_desktop.assistant.visitors import Visitors, kiosk_settings
 from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.kiosk import KioskConfig, Suggestion
 from autoglm_desktop.core.settings import Settings
-from autoglm_desktop.devices.camera import SyntheticCamera
+from autoglm_desktop.devices.camera import CameraDevice, SyntheticCamera
 from autoglm_desktop.devices.microphone import SyntheticMicrophone
 from autoglm_desktop.energy.telemetry import ThisComputer
 from autoglm_desktop.engine.script import Script
@@ -52,6 +52,7 @@ class Opened:
     visitors: Visitors
     files: Path
     clock: Clock
+    camera: SyntheticCamera
 
     def at(self, place: Place) -> bool:
         return self.window.place is place
@@ -63,13 +64,19 @@ class Opened:
 
 @contextmanager
 def kiosk(
-    qapp: QApplication, folder: Path, script: Script, config: KioskConfig = CONFIG, now: datetime | None = None
+    qapp: QApplication,
+    folder: Path,
+    script: Script,
+    config: KioskConfig = CONFIG,
+    *,
+    now: datetime | None = None,
+    cameras: tuple[CameraDevice, ...] = (CameraDevice("card", "Test card"),),
 ) -> Iterator[Opened]:
     engine, clock, files = ScriptedEngine(script), Clock(), folder / "files"
     files.mkdir()
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr(tempfile, "tempdir", str(files))
-    camera, microphone = SyntheticCamera(), SyntheticMicrophone(np.zeros(16_000, np.int16))
+    camera, microphone = SyntheticCamera(cameras), SyntheticMicrophone(np.zeros(16_000, np.int16))
     settings = kiosk_settings(Settings(), config)
     energy = EnergyService(settings=settings, computer=ThisComputer(gpu=msg("No card.")), clock=clock, wall=clock.wall)
     assistant = Assistant(engine, Store(None), PlayedLibrary(folder), settings, energy=energy)
@@ -89,7 +96,7 @@ def kiosk(
     try:
         window.open(full_screen=False)
         QTest.qWaitForWindowExposed(window)
-        yield Opened(window, assistant, engine, visitors, files, clock)
+        yield Opened(window, assistant, engine, visitors, files, clock, camera)
     finally:
         window.end()
         visitors.close()

@@ -6,8 +6,9 @@ import subprocess
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 LINES = (
     "打开设置，选择“显示与亮度”，把屏幕亮度调到最低。",
@@ -66,3 +67,34 @@ def draw_screen(
     for number, line in enumerate(lines):
         pen.text((left, 40 + number * pitch), line, font=font, fill="#e8eaed" if dark else "#1b1f23")
     return image
+
+
+def draw_texts(
+    texts: Sequence[tuple[int, int, str]], *, size: tuple[int, int] = (1200, 800), height: int = 20
+) -> Image.Image:
+    """Each text at its place, left and top, on white."""
+    file, index = chinese_font()
+    font = ImageFont.truetype(file, height, index=index)
+    image = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(image)
+    for left, top, text in texts:
+        pen.text((left, top), text, font=font, fill="black")
+    return image
+
+
+def draw_upright_lines(lines: Sequence[str], *, height: int = 32) -> Image.Image:
+    """Lines that run downwards, the first at the right, glyph below glyph."""
+    pitch = round(height * 1.8)
+    width, depth = 100 + pitch * len(lines), 100 + round(1.1 * height * max(map(len, lines)))
+    glyphs = [
+        (width - 50 - height - pitch * column, 50 + round(1.1 * height * row), glyph)
+        for column, line in enumerate(lines)
+        for row, glyph in enumerate(line)
+    ]
+    return draw_texts(glyphs, size=(width, depth), height=height)
+
+
+def photograph(size: tuple[int, int] = (640, 480), seed: int = 1) -> Image.Image:
+    """Soft spots of all colours: what a photograph is to a program that looks at colours."""
+    spots = np.random.default_rng(seed).integers(0, 255, (60, 80, 3)).astype(np.uint8)
+    return Image.fromarray(spots).resize(size).filter(ImageFilter.GaussianBlur(12))

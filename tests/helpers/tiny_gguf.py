@@ -29,7 +29,7 @@ def write_tiny_gguf(
     scaling: str | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Write it and return the tensors as they were given. `drop` leaves out tensors whose name contains it."""
-    tensors = _tensors(architecture) | (extra or {})
+    tensors = tiny_tensors(architecture) | (extra or {})
     if drop is not None:
         tensors = {name: value for name, value in tensors.items() if drop not in name}
     writer = gguf.GGUFWriter(path, architecture)
@@ -64,7 +64,8 @@ def _fields(writer: Any, pre: str, tokenizer_model: str) -> None:
     writer.add_chat_template(TEMPLATE)
 
 
-def _tensors(architecture: str) -> dict[str, NDArray[np.float32]]:
+def tiny_tensors(architecture: str) -> dict[str, NDArray[np.float32]]:
+    """The tensors of a complete model, as a GGUF file names them."""
     random = np.random.default_rng(7)
     kv = HIDDEN // HEADS * KV_HEADS
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (len(TOKENS), HIDDEN), "output_norm.weight": (HIDDEN,)}

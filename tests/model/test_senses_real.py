@@ -16,7 +16,7 @@ from autoglm_desktop.core.perception import SpeechSegment, Transcript
 from autoglm_desktop.engine.runtime import sound, speech
 from autoglm_desktop.engine.runtime.speech import SpeechReader
 from autoglm_desktop.engine.runtime.vision import VisionReader, class_names
-from tests.helpers.audio_files import CHINESE, ENGLISH, SENTENCES, recording, speak, write_wav
+from tests.helpers.audio_files import CHINESE, ENGLISH, SENTENCES, recording, speak, write_tracks, write_wav
 from tests.helpers.real_models import WHISPER
 from tests.helpers.screenshots import LINES, draw_screen
 
@@ -175,6 +175,16 @@ def test_stereo_at_44_khz_is_the_same_sentence(ears: SpeechReader, tmp_path: Pat
     samples = np.concatenate(parts).astype(np.float64) / 32768
     path = write_wav(tmp_path / "stereo.wav", samples, rate_hz=44_100, channels=2)
     assert jiwer.wer(_ENGLISH_TEXT, _WORDS(_hear(ears, path).text)) <= 0.10
+
+
+def test_the_track_that_speaks_is_written_down(ears: SpeechReader, tmp_path: Path) -> None:
+    """Screen recorders put the computer's sound, often silent or a hum, before the microphone."""
+    spoken = np.concatenate(list(sound.blocks(speak(SENTENCES[9], tmp_path / "one.wav"), 16_000, lambda: None)))
+    time_s = np.arange(len(spoken)) / 16_000
+    firsts = {"silent": np.zeros(len(spoken)), "hum": 0.2 * np.sin(2 * np.pi * 50 * time_s)}
+    for name, first in firsts.items():
+        path = write_tracks(tmp_path / f"{name}.mkv", [first, spoken.astype(np.float64)], film=True)
+        assert jiwer.wer(_WORDS(SENTENCES[9]), _WORDS(_hear(ears, path, "en").text)) <= 0.15, name
 
 
 def test_silence_and_noise_give_no_text(ears: SpeechReader, tmp_path: Path) -> None:

@@ -37,14 +37,14 @@ def data_dir(tmp_path: Path, model_folder: Callable[[str], Path]) -> Path:
     (folder / "models").mkdir(parents=True)
     for model_id in (SMOLLM, WHISPER):
         (folder / "models" / model_id).symlink_to(model_folder(model_id))
-    save_settings(folder / "settings.json", Settings(model_id=SMOLLM, max_tokens=4))
+    save_settings(folder / "settings.json", Settings(model_id=SMOLLM))
     return folder
 
 
 @contextmanager
 def started(data_dir: Path) -> Iterator[list[str]]:
     """What `serve` said up to the line that it is ready; it goes on until the end of the block."""
-    arguments = ("serve", "--port", "0", "--load", "vision", "--load", "speech")
+    arguments = ("serve", "--port", "0", "--load", "vision", "--load", "speech", "--phone-control")
     process = subprocess.Popen(command(*arguments), env=environment(data_dir), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -73,6 +73,7 @@ def test_the_lines_come_in_the_guides_order_and_ready_means_ready(data_dir: Path
         assert matches[4] is not None
         with httpx.Client(base_url=matches[4][1], timeout=LIMIT_S, trust_env=False) as client:
             health = client.get("/health")
-            answer = client.post("/v1/chat/completions", json=chat())
-    assert (health.status_code, answer.status_code) == (200, 200)
+            answer = client.post("/v1/chat/completions", json=chat(max_tokens=4))
+            moved = client.put("/v1/energy/phone", json={"battery": 0.5})
+    assert (health.status_code, answer.status_code, moved.status_code) == (200, 200, 200)
     assert health.json()["engine"] == "ready", "the first request finds the model loaded"

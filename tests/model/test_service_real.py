@@ -33,7 +33,7 @@ FACTS = "The sea is deep and salty, ships cross it, storms rise over it, and its
 
 @contextmanager
 def real_service(shared_data_dir: Path, log: Path, model_id: str = SMOLLM) -> Iterator[tuple[Assistant, openai.OpenAI]]:
-    settings = Settings(model_id=model_id, tier=TierChoice.INT8, service_port=0, max_tokens=32, temperature=0.0)
+    settings = Settings(model_id=model_id, tier=TierChoice.INT8, service_port=0, temperature=0.0)
     engine = EngineClient(EngineOptions(0, 1 << 30, 0, log))
     assistant = Assistant(engine, Store(None), ModelLibrary(shared_data_dir), settings)
     host = ServiceHost(assistant)
@@ -71,11 +71,16 @@ def test_stream_and_whole_agree_and_the_second_is_read_from_the_cache(
     assistant, client = service
     messages: list[dict[str, str]] = [{"role": "user", "content": "Name three colours."}]
     assistant.forget_sessions()
-    whole = creating(client)(model=ALIAS, messages=messages, temperature=0)
+    whole = creating(client)(model=ALIAS, messages=messages, temperature=0, max_tokens=32)
     assistant.forget_sessions()
     chunks = list(
         creating(client)(
-            model=ALIAS, messages=messages, temperature=0, stream=True, stream_options={"include_usage": True}
+            model=ALIAS,
+            messages=messages,
+            temperature=0,
+            max_tokens=32,
+            stream=True,
+            stream_options={"include_usage": True},
         )
     )
     streamed = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
@@ -132,6 +137,7 @@ def test_thinking_comes_apart_from_the_answer(service: tuple[Assistant, openai.O
     answer = creating(client)(
         model=ALIAS,
         messages=[{"role": "user", "content": "What is 2 + 2?"}],
+        max_tokens=32,
         extra_body={"thinking": {"type": "enabled", "budget_tokens": 16}},
     )
     message = answer.choices[0].message
@@ -188,12 +194,29 @@ def test_stops_and_limits_hold(service: tuple[Assistant, openai.OpenAI]) -> None
     cut = creating(client)(model=ALIAS, messages=messages, max_tokens=2)
     assert cut.choices[0].finish_reason == "length"
     assert cut.usage.completion_tokens == 2
-    whole = creating(client)(model=ALIAS, messages=messages)
+    whole = creating(client)(model=ALIAS, messages=messages, max_tokens=32)
     text = whole.choices[0].message.content
     mark = text[3:6]
-    stopped = creating(client)(model=ALIAS, messages=messages, stop=mark)
+    stopped = creating(client)(model=ALIAS, messages=messages, max_tokens=32, stop=mark)
     assert stopped.choices[0].message.content == text[: text.index(mark)]
     assert stopped.choices[0].finish_reason == "stop"
+
+
+def test_only_the_products_own_name_without_a_system_message_costs_tokens(
+    service: tuple[Assistant, openai.OpenAI],
+) -> None:
+    _, client = service
+    question = {"role": "user", "content": "Write a random sentence"}
+    empty = {"role": "system", "content": ""}
+
+    def prompt_tokens(model: str, *messages: dict[str, str]) -> int:
+        answer = creating(client)(model=model, messages=list(messages), max_tokens=1)
+        found: int = answer.usage.prompt_tokens
+        return found
+
+    plain = prompt_tokens(SMOLLM, question)
+    assert prompt_tokens(SMOLLM, empty, question) == prompt_tokens(ALIAS, empty, question) == plain
+    assert plain < prompt_tokens(ALIAS, question) < plain + 50
 
 
 def test_too_long_a_prompt_is_openais_error(service: tuple[Assistant, openai.OpenAI]) -> None:

@@ -52,7 +52,7 @@ def test_openai_asks_about_an_image(client: openai.OpenAI) -> None:
         {"type": "image_url", "image_url": {"url": picture("Flight LH 482 leaves from gate 37")}},
         {"type": "text", "text": "From which gate does the flight leave?"},
     ]
-    answer = creating(client)(model=ALIAS, messages=[{"role": "user", "content": parts}])
+    answer = creating(client)(model=ALIAS, messages=[{"role": "user", "content": parts}], max_tokens=32)
     assert "37" in answer.choices[0].message.content
 
 
@@ -62,7 +62,7 @@ def test_openai_asks_by_voice(client: openai.OpenAI, speech: Path) -> None:
         {"type": "input_audio", "input_audio": {"data": recorded, "format": "wav"}},
         {"type": "text", "text": "Which instrument does she play?"},
     ]
-    answer = creating(client)(model=ALIAS, messages=[{"role": "user", "content": parts}])
+    answer = creating(client)(model=ALIAS, messages=[{"role": "user", "content": parts}], max_tokens=32)
     assert "piano" in answer.choices[0].message.content.lower()
 
 
@@ -91,6 +91,7 @@ def thinking_langchain(client: openai.OpenAI, connection: httpx.Client) -> ChatO
     return ChatOpenAI(
         model=ALIAS,
         temperature=0.0,
+        max_completion_tokens=96,
         base_url=str(client.base_url),
         api_key=SecretStr("EMPTY"),
         extra_body={"enable_thinking": True, "return_reasoning": True, "thinking_budget": 48},

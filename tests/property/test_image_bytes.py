@@ -12,7 +12,7 @@ from autoglm_desktop.assistant.image_intake import take_in
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from tests.helpers.images import encoded, pattern
 
-SOURCES = [encoded(pattern(), name) for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")]
+SOURCES = [encoded(pattern(), name) for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")]
 
 
 @settings(deadline=None, max_examples=150)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,3 +56,18 @@ def test_orientation_and_an_image_that_was_not_read() -> None:
         )
     assert "could not be read" in block(1, PART, None)
     assert "no text was found" in block(1, PART, reading())
+
+
+def test_weak_labels_are_none_and_a_sure_one_counts_where_there_is_no_text() -> None:
+    weak = block(1, PART, reading(labels=(("envelope", 0.07), ("menu", 0.06))))
+    assert "nothing was recognised with certainty" in weak
+    assert "envelope" not in weak
+    assert "envelope" not in block(1, PART, reading("words", labels=(("envelope", 0.07),)))
+    assert "espresso (69%)" in block(1, PART, reading(labels=(("espresso", 0.69), ("cup", 0.07))))
+    assert "cup" not in block(1, PART, reading(labels=(("espresso", 0.69), ("cup", 0.07))))
+
+
+def test_a_doubtful_reading_says_so() -> None:
+    assert "not to be trusted" in block(1, PART, replace(reading("wrds", "bdly"), doubtful=True))
+    assert "could not be read" in block(1, PART, replace(reading(), doubtful=True))
+    assert "trusted" not in block(1, PART, reading("words"))

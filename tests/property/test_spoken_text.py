@@ -29,7 +29,8 @@ WORDS = (
     "\u2028",
 )
 SIGNS = ("**", "`", "```\n", "```", "~~~\n", "# ", "- ", "1. ", "> ", "| ", "[", "](", ")", "_", "$$", "\\[")
-PIECES = st.sampled_from(WORDS + SIGNS)
+TAGS = ("<br>", "<sub>", "</sup>", "```md\n")
+PIECES = st.sampled_from(WORDS + SIGNS + TAGS)
 ANSWERS = st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=120)
 
 
@@ -84,6 +85,9 @@ def test_code_is_never_said(code: str) -> None:
         ("“Really?” she asked. No.", ["“Really?”", "she asked.", "No."]),
         ("他说：“好。”然后走了。", ["他说：“好。”", "然后走了。"]),
         ("---\n***\n", []),
+        ("Water is H<sub>2</sub>O.<br/>It is x<sup>2</sup>.", ["Water is H2O.", "It is x2."]),
+        ("See:\n```markdown\n# T\n```py\nx = 1\n```\nhidden\n```\nSaid.", ["See:", "Said."]),
+        ("```py\n```js\nx = 1\n```\nSaid.", ["Said."]),
     ],
 )
 def test_examples(text: str, wanted: list[str]) -> None:

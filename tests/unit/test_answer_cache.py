@@ -15,7 +15,7 @@ from autoglm_desktop.core.precision import Tier
 from tests.helpers.manual_engine import usage
 
 
-def _request(text: str = "q", *, max_tokens: int = 1024, think: bool = False, budget: int = 512) -> TurnRequest:
+def _request(text: str = "q", *, max_tokens: int | None = 1024, think: bool = False, budget: int = 512) -> TurnRequest:
     messages = (Message.of(Role.SYSTEM, "s"), Message.of(Role.USER, text))
     return TurnRequest(
         "t", ModelRef("m", "/m"), messages, Tier.INT8, max_tokens=max_tokens, think=think,
@@ -97,14 +97,18 @@ def test_an_answer_larger_than_the_cache_is_not_kept() -> None:
     assert len(cache) == 0
 
 
-@pytest.mark.parametrize(("asked", "cap", "granted"), [(1024, 64, 64), (10, 64, 10), (64, 64, 64), (1024, None, 1024)])
-def test_a_cap_never_gives_more_than_was_asked(asked: int, cap: int | None, granted: int) -> None:
+@pytest.mark.parametrize(
+    ("asked", "cap", "granted"),
+    [(1024, 64, 64), (10, 64, 10), (64, 64, 64), (1024, None, 1024), (None, 64, 64), (None, None, None)],
+)
+def test_a_cap_never_gives_more_than_was_asked(asked: int | None, cap: int | None, granted: int | None) -> None:
     assert capped(_request(max_tokens=asked), cap).max_tokens == granted
 
 
-@pytest.mark.parametrize(("asked", "budget"), [(1024, 512), (1024, 20), (5, 512), (1, 16)])
-def test_thinking_counts_as_new_tokens(asked: int, budget: int) -> None:
+@pytest.mark.parametrize(("asked", "budget"), [(1024, 512), (1024, 20), (5, 512), (1, 16), (None, 512)])
+def test_thinking_counts_as_new_tokens(asked: int | None, budget: int) -> None:
     granted = capped(_request(max_tokens=asked, think=True, budget=budget), 64)
+    assert granted.max_tokens is not None
     assert granted.max_tokens + granted.thinking_budget_tokens <= 64
-    assert 1 <= granted.max_tokens <= asked
+    assert 1 <= granted.max_tokens <= (asked or 64)
     assert 1 <= granted.thinking_budget_tokens <= budget

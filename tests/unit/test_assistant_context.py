@@ -87,3 +87,4 @@ def test_figures_are_read_from_the_refusal_where_it_has_them() -> None:
     assert figures_of(error(prompt_tokens=5, context_tokens=6)) == Figures(5, 0, 6)
     assert figures_of(error(prompt_tokens="5", context_tokens=6)) is None
     assert figures_of(error()) is None
+    assert figures_of(error(prompt_tokens=7, about_tokens=50, context_tokens=6)) == Figures(50, 0, 6)  # not counted out

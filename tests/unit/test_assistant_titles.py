@@ -28,6 +28,9 @@ from autoglm_desktop.assistant.titles import MAX_CELLS, title_of
         ("```python\nprint(1)\n```", "print(1)"),
         ("2 * 3 * 4 and snake_case_name", "2 * 3 * 4 and snake_case_name"),
         ("```\n```", "``` ```"),
+        ("**优点：**速度快", "优点：速度快"),
+        ("H<sub>2</sub>O<br>and x<SUP>2</SUP>", "H2O and x2"),
+        ("a <b>tag</b>", "a <b>tag</b>"),
         (
             "Please explain in great detail how the battery of a phone ages",
             "Please explain in great detail how the…",
@@ -38,6 +41,12 @@ from autoglm_desktop.assistant.titles import MAX_CELLS, title_of
 )
 def test_titles(prompt: str, title: str) -> None:
     assert title_of(prompt) == title
+
+
+@pytest.mark.parametrize("piece", ["*a ", "[a](", "`", "# ", "> ", "<br", "~~a", "a\n"])
+def test_a_title_costs_the_same_whatever_follows_the_first_words(piece: str) -> None:
+    """What is read of the prompt is bounded, so its length has no say."""
+    assert title_of(piece * 1000) == title_of(piece * 100_000)
 
 
 @given(st.text(min_size=1, max_size=200).filter(str.strip))

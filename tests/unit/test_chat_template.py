@@ -10,7 +10,7 @@ import pytest
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.messages import ImagePart, Message, Role, TextPart
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
-from autoglm_desktop.engine.runtime.template import ChatTemplate
+from autoglm_desktop.templates.template import ChatTemplate
 from tests.helpers.tiny_model import CHATML, THINKING_CHATML, write_tiny_model
 
 TALK = (Message.of(Role.SYSTEM, "Be kind."), Message.of(Role.USER, "你好 <b>"))

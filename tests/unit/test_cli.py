@@ -12,6 +12,7 @@ from PIL import Image
 
 from autoglm_desktop.__main__ import wants_window
 from tests.helpers.command_line import assert_failed, run
+from tests.helpers.raw_gguf import raw_tiny_gguf
 
 COMMANDS = (
     (),
@@ -24,6 +25,7 @@ COMMANDS = (
     ("doctor",),
 )
 INFO_FIELDS = {
+    "chat_template",
     "id",
     "display_name",
     "modalities",
@@ -300,3 +302,11 @@ def test_the_model_for_speech_cannot_chat_and_is_listed_as_what_it_is(tmp_path: 
     assert "speech to text" in row
     found = {info["id"]: info for info in run(tmp_path, "models", "list", "--json").json["models"]}
     assert found["faster-whisper-base"]["modalities"] == ["speech"]
+
+
+def test_a_model_without_a_template_is_added_with_the_common_one_and_that_is_told(tmp_path: Path) -> None:
+    raw = raw_tiny_gguf()
+    del raw.fields["tokenizer.chat_template"]
+    path = raw.write(tmp_path / "UPPER.GGUF")
+    assert "ChatML" in run(tmp_path / "data", "models", "add", path).text
+    assert "chat_template: chatml" in run(tmp_path / "data", "models", "show", "upper").text

@@ -92,3 +92,16 @@ def test_wrong_usage_is_status_2(tmp_path: Path, wrong: tuple[str, ...]) -> None
     done: Any = run(tmp_path, "serve", *wrong)
     assert done.status == 2
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable"),
+    [(("--api-key", ""), "k"), (("--api-key", " "), ""), (("--api-key", "密钥"), ""), ((), " \t")],
+)
+def test_a_key_that_no_client_could_send_is_wrong_usage(
+    tmp_path: Path, arguments: tuple[str, ...], variable: str
+) -> None:
+    done = run(tmp_path, "serve", "--port", "0", *arguments, env={"AUTOGLM_API_KEY": variable})
+    assert done.status == 2
+    assert "key" in done.err
+    assert "Traceback" not in done.err

@@ -118,6 +118,13 @@ def test_an_answer_streams_with_reasoning_phases_and_the_endpoints_figures(serve
     assert "authorization" not in asked.headers
 
 
+@pytest.mark.parametrize("think", [False, True])
+def test_without_a_limit_the_endpoint_gets_none(think: bool) -> None:
+    endpoint = Endpoint("https://x/v1", "big")
+    assert "max_tokens" not in body_of(ask(max_tokens=None, think=think), endpoint, lambda _: b"")
+    assert body_of(ask(max_tokens=7), endpoint, lambda _: b"")["max_tokens"] == 7
+
+
 def test_the_length_limit_is_told_and_missing_counts_are_counted(server: CloudEndpoint) -> None:
     server.play = Play(finish="length", usage=None)
     with engine_for(server.url) as engine:

@@ -90,3 +90,22 @@ def test_importing_the_cloud_imports_neither_httpx_nor_keyring_nor_pillow() -> N
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("key", [" ", "\t\n", "a\tb", "sk\x7f", "sk\r\nX-Other: 1", "密钥", "\u00a0", "sk\u200b"])
+def test_a_blank_key_and_one_of_other_signs_is_refused_with_its_cause(key: str) -> None:
+    with keyring_of(MemoryKeyring()):
+        keys.set_key(URL, "kept")
+        with pytest.raises(AppError) as caught:
+            keys.set_key(URL, key)
+        assert caught.value.report.code is ErrorCode.BAD_INPUT
+        assert ("blank" in str(caught.value.report.cause)) is not bool(key.strip())
+        assert keys.get_key(URL) == "kept"
+
+
+def test_an_empty_variable_is_none_and_a_blank_one_is_not_taken_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with keyring_of(no_keyring()):
+        monkeypatch.setenv(keys.SERVICE_VARIABLE, "")
+        assert keys.get_key(keys.HTTP_SERVICE) is None
+        monkeypatch.setenv(keys.SERVICE_VARIABLE, " ")
+        assert keys.get_key(keys.HTTP_SERVICE) == " "

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from autoglm_desktop.core.errors import AppError, ErrorCode, ErrorReport
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.engine.runtime import memory_check
-from autoglm_desktop.engine.runtime.config import ModelConfig
+from autoglm_desktop.engine.runtime.config import read_config
 from autoglm_desktop.engine.runtime.decoder import Decoder
 from autoglm_desktop.engine.runtime.kv import KvCache
 from tests.helpers.checkpoints import write_checkpoint
@@ -111,17 +111,17 @@ def test_shards_are_read_and_a_missing_one_is_told(folder: Path) -> None:
 
 
 def test_both_spellings_of_rope_and_end_tokens(folder: Path) -> None:
-    new = ModelConfig.read(folder)
+    new = read_config(folder)
     raw = json.loads((folder / "config.json").read_text())
     del raw["rope_parameters"]
     raw |= {"rope_theta": 12345.0, "rope_scaling": {"type": "linear", "factor": 2.0}, "eos_token_id": 9}
     (folder / "config.json").write_text(json.dumps(raw))
     (folder / "generation_config.json").unlink(missing_ok=True)
-    old = ModelConfig.read(folder)
+    old = read_config(folder)
     assert (old.rope.theta, old.rope.kind, old.rope.factor, old.eos_token_ids) == (12345.0, "linear", 2.0, (9,))
     assert (new.rope.kind, new.eos_token_ids) == ("default", (3, 7))
     (folder / "generation_config.json").write_text('{"eos_token_id": [1, 2]}')
-    assert ModelConfig.read(folder).eos_token_ids == (1, 2)
+    assert read_config(folder).eos_token_ids == (1, 2)
 
 
 def set_free_memory(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -132,7 +132,7 @@ def test_no_memory_for_a_tier_gives_figures_and_the_tier_that_fits(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edit(folder, num_hidden_layers=5000)
-    config = ModelConfig.read(folder)
+    config = read_config(folder)
     needs = {tier: memory_check.required_bytes(config, tier) for tier in Tier}
     assert needs[Tier.FP16] > needs[Tier.INT8] > needs[Tier.INT4]
     set_free_memory(monkeypatch, needs[Tier.INT8])

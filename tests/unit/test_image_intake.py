@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 
@@ -10,10 +11,19 @@ import pytest
 from PIL import Image
 
 from autoglm_desktop.assistant.image_intake import MAX_NAME_CHARACTERS, take_in
+from autoglm_desktop.assistant.image_kinds import advice_for, formats_here
 from autoglm_desktop.core import limits
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from tests.helpers.images import encoded, pattern, png_with_head
 
+_TEN_BITS = (
+    "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAAD5bWV0YQAAAAAAAAAvaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAA"
+    "AFBpY3R1cmVIYW5kbGVyAAAAAA5waXRtAAAAAAABAAAAHmlsb2MAAAAARAAAAQABAAAAAQAAASEAAAA4AAAAKGlpbmYAAAAAAAEA"
+    "AAAaaW5mZQIAAAAAAQAAYXYwMUNvbG9yAAAAAGppcHJwAAAAS2lwY28AAAAUaXNwZQAAAAAAAABAAAAAQAAAABBwaXhpAAAAAAMK"
+    "CgoAAAAMYXYxQ4EATAAAAAATY29scm5jbHgAAgACAAIAAAAAF2lwbWEAAAAAAAAAAQABBAECgwQAAABAbWRhdAoKAAAAAq//jV84"
+    "CDIqEADXAh9888IAAAi0kO3RC6nCAGa/GEll+1Bnr+1LfdqoX7rbP7UzVCcY"
+)
+"""The pattern in AVIF with 10 bits a colour, which Pillow reads and cannot write."""
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
@@ -46,6 +56,70 @@ def test_every_format_is_taken_in_and_the_same_each_time(format_: str, mode: str
     assert (first.part.width, first.part.height) == opened(first.data).size == (40, 30)
     if mode == "RGB":
         assert corners(first.data) == [RED, GREEN, BLUE]
+
+
+def test_avif_is_taken_in_with_its_first_picture() -> None:
+    taken = take_in(encoded(pattern(), "AVIF", quality=95))
+    assert (taken.part.media_type, corners(taken.data)) == ("image/jpeg", [RED, GREEN, BLUE])
+    others = [Image.new("RGB", (40, 30), colour) for colour in ("black", "white")]
+    moving = take_in(encoded(pattern(), "AVIF", quality=95, save_all=True, append_images=others))
+    assert corners(moving.data) == [RED, GREEN, BLUE]
+    clear = pattern().convert("RGBA")
+    clear.putalpha(0)
+    assert corners(take_in(encoded(clear, "AVIF")).data) == [(255, 255, 255)] * 3
+
+
+def test_avif_of_ten_bits_is_taken_in() -> None:
+    assert corners(take_in(base64.b64decode(_TEN_BITS)).data) == [RED, GREEN, BLUE]
+
+
+def test_avif_stands_upright_without_metadata() -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "someone"
+    taken = take_in(encoded(pattern(), "AVIF", quality=95, exif=exif))
+    assert (taken.part.width, taken.part.height) == (30, 40)
+    assert corners(taken.data)[0] == BLUE
+    assert b"someone" not in taken.data
+
+
+@pytest.mark.parametrize("format_", ["JPEG2000", "ICO"])
+def test_rarer_formats_are_taken_in(format_: str) -> None:
+    taken = take_in(encoded(pattern((32, 32)), format_))
+    assert corners(taken.data) == [RED, GREEN, BLUE]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"%PDF-1.7\n" + bytes(99), "of the kind PDF. Save it as PNG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "of the kind PostScript. Save it as PNG"),
+        (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "of the kind SVG. Save it as PNG"),
+        (b"\n<!DOCTYPE html><title>Sign in</title>", "of the kind HTML. Save it as PNG"),
+        (b"\0\0\0\x20ftypisom" + bytes(99), "of the kind MP4. Save it as PNG"),
+        (b"8BPS\0\1" + bytes(99), "of the kind Photoshop. Save it as PNG"),
+        (b"\xff\x0a" + bytes(99), "of the kind JPEG XL. Save it as PNG"),
+        (b"just words", "Use PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF."),
+    ],
+)
+def test_a_file_of_another_kind_is_named(data: bytes, words: str) -> None:
+    with pytest.raises(AppError) as refused:
+        take_in(data, name="it.png")
+    assert words in refused.value.report.next_step.english()
+
+
+def test_what_an_installation_lacks_is_named() -> None:
+    """Pillow can be built without AVIF, and HEIC is a package of its own."""
+    avif = encoded(pattern(), "AVIF")
+    assert "without AVIF" in advice_for(avif, ("PNG", "HEIF")).english()
+    heic = b"\0\0\0\x18ftypheic" + bytes(99)
+    assert "pillow-heif" in advice_for(heic, ("PNG", "AVIF")).english()
+    assert "of the kind HEIC" in advice_for(heic, ("PNG", "HEIF")).english()
+
+
+def test_formats_that_open_other_files_are_not_among_those_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not {"EPS", "WMF", "PDF", "MPEG", "FITS"} & set(formats_here())
+    monkeypatch.setattr("PIL.features.check", lambda feature: False)
+    assert "AVIF" not in formats_here()
 
 
 def test_lossless_webp_stays_lossless() -> None:

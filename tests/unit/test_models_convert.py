@@ -18,6 +18,7 @@ from autoglm_desktop.models.convert import convert, master_bytes
 from autoglm_desktop.models.export import write_gguf_q8_0
 from autoglm_desktop.models.gguf_file import GgufFile
 from autoglm_desktop.models.progress import Monitor, PullProgress, PullStage, silent
+from tests.helpers.raw_gguf import raw_tiny_gguf, u32
 from tests.helpers.tiny_gguf import HEADS, HIDDEN, KV_HEADS, LAYERS, TEMPLATE, TOKENS, write_tiny_gguf
 
 ARCHITECTURES = ["llama", "qwen2", "qwen3"]
@@ -151,6 +152,16 @@ def test_the_export_holds_the_same_model_in_8_bits(tmp_path: Path, architecture:
     for key in ("tokenizer.ggml.tokens", "tokenizer.ggml.token_type", "tokenizer.ggml.merges", "tokenizer.ggml.pre"):
         assert after.get(key) == before.get(key), key
     assert after.of_architecture("attention.head_count_kv") == KV_HEADS
+
+
+def test_the_export_turns_as_much_of_a_head(tmp_path: Path) -> None:
+    raw = raw_tiny_gguf()
+    raw.fields["qwen2.rope.dimension_count"] = u32(6)
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    convert(raw.write(tmp_path / "m.gguf"), folder, silent())
+    write_gguf_q8_0(folder, tmp_path / "out.gguf")
+    assert GgufFile(tmp_path / "out.gguf").of_architecture("rope.dimension_count") == 6
 
 
 def test_the_export_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:

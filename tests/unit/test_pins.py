@@ -13,7 +13,7 @@ from autoglm_desktop.core import pins
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.pins import SHA256_BY_NAME, require_pinned
 from autoglm_desktop.devices import vad
-from autoglm_desktop.engine.runtime import vision
+from autoglm_desktop.engine.runtime import ocr, vision
 
 PACKAGES = {
     "PP-OCRv6_det_small.onnx": ("rapidocr", "models"),
@@ -57,7 +57,7 @@ def test_other_bytes_under_the_same_name_are_refused(tmp_path: Path, name: str) 
 
 def test_nothing_is_loaded_from_a_file_that_is_not_the_pinned_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pins, "SHA256_BY_NAME", dict.fromkeys(SHA256_BY_NAME, "0" * 64))
-    loads = (vad.model_file, lambda: vision._load_ocr(1, lambda _: None), vision._load_classifier)
+    loads = (vad.model_file, lambda: ocr._load_ocr(1, lambda _: None), vision._load_classifier)
     for load in loads:
         with pytest.raises(AppError, match="damaged, or of another version"):
             load()

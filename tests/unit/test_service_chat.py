@@ -8,8 +8,7 @@ import pytest
 
 from autoglm_desktop.core.errors import ErrorCode, ErrorReport
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import Role
-from autoglm_desktop.core.settings import DEFAULT_SYSTEM_PROMPT, Settings
+from autoglm_desktop.core.settings import Settings
 from autoglm_desktop.engine.scripted import Reply, ScriptedEngine
 from tests.helpers.energy_services import Clock, service_at
 from tests.helpers.services import ALIAS, events_of, in_process, text_of
@@ -134,13 +133,10 @@ def test_sampling_limits_and_stops_reach_the_engine() -> None:
 
 def test_what_is_not_said_is_as_the_settings_say() -> None:
     engine = ScriptedEngine([Reply("Yes.")])
-    settings = Settings(temperature=0.3, top_p=0.6, max_tokens=77)
-    with in_process(engine, settings) as ask:
+    with in_process(engine, Settings(temperature=0.3, top_p=0.6)) as ask:
         ask.chat()
     request = engine.requests[0]
-    assert (request.sampling.temperature, request.sampling.top_p, request.max_tokens) == (0.3, 0.6, 77)
-    assert request.messages[0].role is Role.SYSTEM
-    assert request.messages[0].text == DEFAULT_SYSTEM_PROMPT
+    assert (request.sampling.temperature, request.sampling.top_p) == (0.3, 0.6)
 
 
 def test_messages_of_one_role_become_one_and_the_systems_words_come_first() -> None:
@@ -188,7 +184,7 @@ def test_the_answer_is_a_line_of_the_ledger_without_a_conversation() -> None:
 
 
 def test_in_heat_answers_are_capped_and_identical_ones_come_from_the_cache() -> None:
-    settings = Settings(policy="guide")
+    settings = Settings(policy="guide", service_phone_control=True)
     engine = ScriptedEngine([Reply("word " * 100)])
     with in_process(engine, settings, energy=service_at(Clock(), settings)) as ask:
         changed = ask("PUT", "/v1/energy/phone", json={"soc_temperature_c": 70}).json()
@@ -250,7 +246,7 @@ def test_models_tell_which_weights_stand_behind_the_name() -> None:
 
 
 def test_the_phone_can_be_read_and_set() -> None:
-    with in_process(ScriptedEngine([Reply("Hello.")])) as ask:
+    with in_process(ScriptedEngine([Reply("Hello.")]), Settings(service_phone_control=True)) as ask:
         assert ask.get("/v1/energy").json()["phone"]["label"] == "simulated"
         page = ask("PUT", "/v1/energy/phone", json={"battery": 0.2, "ambient_c": 35, "plugged": False}).json()
         assert page["phone"]["battery"] == pytest.approx(0.2, abs=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -148,7 +149,7 @@ def test_openai_raises_its_own_errors(service: OnSocket) -> None:
             creating(client)(model="gpt-9", messages=MESSAGES)
         assert missing.value.code == "model_not_found"
         with pytest.raises(openai.BadRequestError) as bad:
-            creating(client)(model=ALIAS, messages=MESSAGES, max_tokens=-1)
+            creating(client)(model=ALIAS, messages=MESSAGES, max_tokens=-2)
         assert bad.value.param == "max_tokens"
 
 
@@ -189,3 +190,23 @@ def test_langchain_gets_usage(service: OnSocket) -> None:
     assert usage is not None
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
     assert usage["output_token_details"]["reasoning"] > 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Api-Key": "secret"}], ids=["bearer", "x-api-key"])
+def test_openai_sends_its_key(headers: dict[str, str]) -> None:
+    key = "EMPTY" if headers else "secret"
+    with on_socket(ScriptedEngine([Reply(ANSWER)]), api_key="secret") as service:
+        with openai.OpenAI(base_url=service.base_url, api_key=key, default_headers=headers, max_retries=0) as client:
+            assert creating(client)(model=ALIAS, messages=MESSAGES).choices[0].message.content == ANSWER
+        stranger = openai.OpenAI(base_url=service.base_url, api_key="wrong", max_retries=0)
+        with stranger, pytest.raises(openai.AuthenticationError) as refused:
+            stranger.models.list()
+        assert refused.value.code == "invalid_api_key"
+
+
+def test_what_curl_sends_by_default_is_answered(service: OnSocket) -> None:
+    """``curl -d`` names the type of a form and asks before it sends a long body."""
+    body = json.dumps({"model": ALIAS, "messages": [{"role": "user", "content": "Hi " * 1000}]})
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*", "Expect": "100-continue"}
+    answer = httpx.post(f"{service.base_url}/chat/completions", content=body, headers=headers, timeout=LIMIT_S)
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWER

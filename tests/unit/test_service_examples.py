@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,14 +18,14 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "packaging" / "examples"
 ANSWER, THOUGHT = "我是 AutoGLM-Phone-9B。", "They ask who I am."
 
 
-def run(service: OnSocket, *command: str) -> str:
+def run(service: OnSocket, *command: str, key: str = "") -> str:
     """What the example prints."""
     done = subprocess.run(
         [*command, service.base_url],
         capture_output=True,
         timeout=60,
         check=False,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "AUTOGLM_API_KEY": key},
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
@@ -50,9 +51,11 @@ def test_the_openai_example() -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")
-def test_the_curl_example() -> None:
-    with on_socket(ScriptedEngine([Reply(ANSWER)])) as service:
-        said = run(service, "bash", str(EXAMPLES / "curl_client.sh"))
+@pytest.mark.parametrize(("key", "battery"), [("", 0.8), ("secret", 0.2)])
+def test_the_curl_example(key: str, battery: float) -> None:
+    with on_socket(ScriptedEngine([Reply(ANSWER)]), api_key=key or None) as service:
+        said = run(service, "bash", str(EXAMPLES / "curl_client.sh"), key=key)
     assert '"weights"' in said
     assert "data: [DONE]" in said
-    assert '"tier":"int4"' in said
+    page = json.loads(said.splitlines()[-1])
+    assert page["phone"]["battery"] == pytest.approx(battery, abs=0.01)

@@ -95,6 +95,16 @@ def test_an_image_is_read_once_and_told_in_words() -> None:
     assert prompts[0].endswith("Where am I?")
 
 
+@pytest.mark.parametrize(("format_", "kind"), [("AVIF", "avif"), ("WEBP", "webp"), ("JPEG2000", "jp2")])
+def test_every_kind_of_image_comes_as_a_data_url(format_: str, kind: str) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(data, format_)
+    url = f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+    with seeing() as (ask, engine, _):
+        assert ask.chat(messages=with_parts({"type": "image_url", "image_url": {"url": url}})).status_code == 200
+    assert "> Gate 14" in engine.requests[0].messages[-1].text
+
+
 def test_a_model_that_sees_gets_the_image_itself() -> None:
     image = {"type": "image_url", "image_url": png()}
     with seeing(library=Installed(modalities=("text", "image"))) as (ask, engine, _):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import wave
@@ -13,7 +14,7 @@ import pytest
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.limits import MAX_AUDIO_S
 from autoglm_desktop.engine.runtime.sound import RATE_HZ, blocks, is_cut_short, probe
-from tests.helpers.audio_files import write_wav
+from tests.helpers.audio_files import write_tracks, write_wav
 
 
 def _tone(seconds: float, rate_hz: int, hertz: float = 440.0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -170,7 +171,7 @@ def test_recordings_that_were_joined_are_read_to_their_end(tmp_path: Path, suffi
         (b"", "empty"),
         (b"this is a text and no recording at all " * 40, "not a recording"),
         (b"RIFF\x24\x00\x00\x00WAVE", "not a recording"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(400), "sound"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(400), "not a recording"),
         (bytes(5000), "not a recording"),
     ],
     ids=["empty", "text", "only a head", "a picture", "zeros"],
@@ -246,3 +247,48 @@ def test_a_head_that_tells_less_than_there_is_does_not_help(tmp_path: Path, monk
             container.mux(packet)
     with pytest.raises(AppError, match="too long"):
         list(blocks(path, RATE_HZ, lambda: None))
+
+
+_NAMING_ANOTHER = {
+    "script.ffconcat": "ffconcat version 1.0\nfile neighbour.wav\n",
+    "script.wav": "ffconcat version 1.0\nfile neighbour.wav\n",
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:2,\nneighbour.wav\n#EXT-X-ENDLIST\n",
+    "list.mp3": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:2,\nneighbour.wav\n#EXT-X-ENDLIST\n",
+    "stream.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    "stream.wav": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    "list.asx": '<asx version="3.0"><entry><ref href="neighbour.wav"/></entry></asx>',
+}
+
+
+@pytest.mark.parametrize("name", _NAMING_ANOTHER)
+def test_a_script_or_playlist_opens_no_file_beside_it(tmp_path: Path, name: str) -> None:
+    neighbour = write_wav(tmp_path / "neighbour.wav", _tone(1.0, RATE_HZ))
+    os.utime(neighbour, (1.0, 2.0))  # a first read after a change is written down by every file system that does so
+    path = tmp_path / name
+    path.write_text(_NAMING_ANOTHER[name], encoding="utf-8")
+    with pytest.raises(AppError, match="not a recording"):
+        probe(path)
+    with pytest.raises(AppError, match="not a recording"):
+        _all(path)
+    assert neighbour.stat().st_atime == 1.0
+
+
+def test_such_a_script_would_be_followed_without_the_list_of_forms(tmp_path: Path) -> None:
+    import av
+
+    write_wav(tmp_path / "neighbour.wav", _tone(1.0, RATE_HZ))
+    (tmp_path / "script.wav").write_text(_NAMING_ANOTHER["script.wav"], encoding="utf-8")
+    with av.open(str(tmp_path / "script.wav")) as container:
+        assert len(container.streams.audio) == 1
+
+
+def test_names_that_look_like_addresses_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("concat:a|b.wav", "subfile,,start,0,end,9,,:a.wav", "data:x.wav", "tone%03d.wav"):
+        write_wav(tmp_path / name, _tone(0.5, RATE_HZ))
+        assert sum(map(len, _all(Path(name)))) == RATE_HZ // 2
+
+
+def test_sound_is_read_beside_a_film(tmp_path: Path) -> None:
+    path = write_tracks(tmp_path / "film.mp4", [_tone(2.0, RATE_HZ)], film=True)
+    assert sum(map(len, _all(path))) == pytest.approx(2.0 * RATE_HZ, rel=0.1)

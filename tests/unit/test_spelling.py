@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
-from autoglm_desktop.engine.runtime.template import ChatTemplate
+from autoglm_desktop.templates.template import ChatTemplate
+from tests.helpers.byte_tokenizer import bundle_of, byte_tokenizer
 from tests.helpers.tiny_model import CHATML
 
 
@@ -63,3 +65,32 @@ def test_a_model_without_marks_is_left_alone() -> None:
     bundle = TokenizerBundle(tokenizer, ChatTemplate("", {}))
     bundle.remember([0, 1])
     assert bundle.encode("ab") == [2]
+
+
+def test_marks_within_an_answer_are_read_again_as_they_were_said() -> None:
+    """So the next turn finds its KV cache; another role's text of the same words is plain."""
+    bundle = bundle_of(CHATML)
+    ask = Message.of(Role.USER, "hi")
+    prompt = bundle.encode(bundle.prompt([ask], think=False).text)
+    said = bundle.encode("<tool_call>{}</tool_call>")
+    assert len(said) == 4
+    bundle.remember([*prompt, *said])
+    talk = [
+        ask,
+        Message.of(Role.ASSISTANT, "<tool_call>{}</tool_call>"),
+        Message.of(Role.USER, "<tool_call>{}</tool_call>"),
+    ]
+    again = bundle.encode(bundle.prompt(talk, think=False).text)
+    assert again[: len(prompt) + len(said)] == [*prompt, *said]
+    assert (again.count(said[0]), again.count(said[-1])) == (1, 1)
+
+
+def test_the_same_text_behind_another_mark_is_not_spelled_alike() -> None:
+    turns = "{% for m in messages %}{{ '<|' ~ m.role ~ '|>' ~ m.content }}{% endfor %}<|assistant|>"
+    marks = [AddedToken(f"<|{role}|>", special=True) for role in Role]
+    bundle = bundle_of(turns, byte_tokenizer([*marks, "<tool_call>"]))
+    ask = Message.of(Role.USER, "hi")
+    said = bundle.encode("<tool_call>x")
+    bundle.remember([*bundle.encode(bundle.prompt([ask], think=False).text), *said])
+    talk = [Message.of(Role.USER, "<tool_call>x"), Message.of(Role.ASSISTANT, "<tool_call>x")]
+    assert bundle.encode(bundle.prompt(talk, think=False).text).count(said[0]) == 1

@@ -22,7 +22,7 @@ from autoglm_desktop.core.text_files import decode, parse_json, parse_toml, read
 from autoglm_desktop.energy.profile import read_profile
 from autoglm_desktop.energy.scenario_files import read_scenario
 from autoglm_desktop.energy.sweep import read_grid
-from autoglm_desktop.engine.runtime.config import ModelConfig
+from autoglm_desktop.engine.runtime.config import read_config
 from autoglm_desktop.engine.runtime.prompt import TokenizerBundle
 from autoglm_desktop.models.catalogue import Catalogue
 from autoglm_desktop.models.convert import convert
@@ -191,11 +191,11 @@ def test_the_configuration_of_a_model_folder_may_have_a_mark(tmp_path: Path) -> 
         "num_attention_heads": 2, "vocab_size": 32, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
     }  # fmt: skip
     (tmp_path / "config.json").write_bytes(codecs.BOM_UTF8 + json.dumps(config).encode())
-    assert ModelConfig.read(tmp_path).vocab == 32
+    assert read_config(tmp_path).vocab == 32
     for raw in (b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", "{} 中".encode("gbk")):
         (tmp_path / "config.json").write_bytes(raw)
         with pytest.raises(AppError, match="configuration cannot be read"):
-            ModelConfig.read(tmp_path)
+            read_config(tmp_path)
 
 
 def test_every_text_of_a_model_folder_may_have_a_mark(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_every_text_of_a_model_folder_may_have_a_mark(tmp_path: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "config.json"):
         (folder / name).write_bytes(codecs.BOM_UTF8 + (folder / name).read_bytes())
     assert TokenizerBundle.load(folder).encode("hello") == plain
-    assert ModelConfig.read(folder).vocab > 0
+    assert read_config(folder).vocab > 0
     (folder / "chat_template.jinja").write_bytes("中".encode("gbk"))
     with pytest.raises(AppError) as caught:
         TokenizerBundle.load(folder)

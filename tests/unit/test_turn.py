@@ -188,6 +188,23 @@ def test_the_context_ends_the_answer(stage_of: Callable[..., Stage]) -> None:
     assert usage.prompt_tokens + usage.completion_tokens == 200
 
 
+def test_without_a_limit_only_the_context_ends_the_answer(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(context_tokens=2000)
+    reason, usage = stage.run(asking("endless", max_tokens=None))
+    assert reason is FinishReason.LENGTH
+    assert usage.prompt_tokens + usage.completion_tokens >= 2000
+
+
+def test_without_a_limit_a_full_context_says_what_an_answer_needs(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(context_tokens=100)
+    with pytest.raises(AppError) as caught:
+        stage.run(asking("x" * 60, max_tokens=None))
+    report = caught.value.report
+    assert report.code is ErrorCode.CONTEXT_FULL
+    assert report.cause.params["room_tokens"] == LEAST_ROOM_TOKENS
+    assert "None" not in report.line()
+
+
 def test_a_full_context_is_an_error_with_figures(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of(context_tokens=100)
     with pytest.raises(AppError) as caught:

@@ -19,6 +19,10 @@ ProgressSink = Callable[[float], None]
 """Called with the fraction done, 0 to 1."""
 
 
+class Stopped(Exception):  # noqa: N818 - not an error
+    """The user ended a piece of work."""
+
+
 class Cache(Protocol):
     """Keys and values of a sequence of tokens."""
 

@@ -12,7 +12,7 @@ from autoglm_desktop.core.precision import Tier
 
 from . import memory_check
 from .block import BlockRunner, rms_norm
-from .config import ModelConfig
+from .config import ModelConfig, read_config
 from .kv import KvCache
 from .tiers import dense_weights, gpu_weights, tier_weights
 from .weights import Progress, Weights
@@ -44,7 +44,7 @@ class Decoder:
         Raises AppError: MODEL_MISSING, UNSUPPORTED_ARCHITECTURE, UNSAFE_CHECKPOINT, WEIGHTS_CORRUPT, OUT_OF_MEMORY,
         DISK_FULL, NOT_WRITABLE.
         """
-        config = ModelConfig.read(folder)
+        config = read_config(folder)
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         memory_check.check(config, tier, device)
         weights = _weights(folder, config, tier, device, on_progress)
@@ -55,7 +55,7 @@ class Decoder:
     @classmethod
     def load_reference(cls, folder: Path) -> Decoder:
         """Load in float32 on the CPU, for comparisons with reference implementations; not a tier. Raises as `load`."""
-        config = ModelConfig.read(folder)
+        config = read_config(folder)
         return cls(folder, config, Tier.FP16, dense_weights(folder, config, torch.float32, lambda _: None))
 
     def switch(self, tier: Tier, on_progress: Progress) -> None:

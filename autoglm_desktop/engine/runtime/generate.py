@@ -24,9 +24,11 @@ from autoglm_desktop.core.messages import ModelRef, TurnRequest
 from autoglm_desktop.core.precision import Tier
 from autoglm_desktop.core.thinking import Piece
 
-from .contracts import Cache, Decoder
+from .contracts import Cache, Decoder, Stopped
 from .decoder import PREFILL_CHUNK_TOKENS
+from .encoding import TooLong
 from .prompt import TokenizerBundle
+from .reasoning import Prompt
 from .sampling import Sampler, choose_seed
 from .sessions import SessionPool
 from .stream import OutputStream
@@ -89,10 +91,12 @@ class Turn:
         self._ports = ports
         self._load_s = load_s
         self._measures = _Measures(began_s=time.perf_counter())
-        self._ends = model.bundle.end_ids | set(model.decoder.config.eos_token_ids)
+        self._ends = model.bundle.ends(model.decoder.config.eos_token_ids)
         self._stream = OutputStream(model.bundle, request.stop, thinking=request.think)
         self._seed = choose_seed(request.sampling)
-        unasked = min(request.thinking_budget_tokens, request.max_tokens // 2)
+        unasked = request.thinking_budget_tokens
+        if request.max_tokens is not None:
+            unasked = min(unasked, request.max_tokens // 2)
         self._thinking_budget = request.thinking_budget_tokens if request.think else unasked
         """A thought that nobody asked for leaves half of the room to the answer."""
         self._bridge: list[int] = []
@@ -103,7 +107,10 @@ class Turn:
 
     def run(self) -> FinishReason:
         """Raises AppError: TEMPLATE_BROKEN, CONTEXT_FULL, ENGINE_FAILED, and what a change of tier raises."""
-        prompt = self._prompt()
+        try:
+            prompt = self._prompt()
+        except Stopped:
+            return FinishReason.CANCELLED
         sampler = Sampler(self._request.sampling, prompt, self._seed)
         with self._pool.lease(prompt) as lease:
             self._measures.cached_tokens = lease.cached
@@ -131,19 +138,38 @@ class Turn:
 
     def _prompt(self) -> list[int]:
         self._phase(Phase.PREFILL, 0.0)
-        prompt = self._bundle.prompt(self._request.messages, think=self._request.think)
+        prompt = self._rendered()
         tokens, self._bridge = self._bundle.encode(prompt.text), self._bundle.encode(prompt.bridge)
         self._measures.prompt_tokens = len(tokens)
         context = self._decoder.config.context_tokens
-        if len(tokens) + min(self._room(), LEAST_ROOM_TOKENS) > context:
-            raise context_full(len(tokens), context, self._room())
+        room = self._room()
+        least = LEAST_ROOM_TOKENS if room is None else min(room, LEAST_ROOM_TOKENS)
+        if len(tokens) + least > context:
+            raise context_full(len(tokens), context, room)
         self._thinking_budget = min(
             self._thinking_budget, context - len(tokens) - len(self._bridge) - LEAST_ROOM_TOKENS
         )
         return tokens
 
-    def _room(self) -> int:
-        """New tokens at most, reasoning and answer together."""
+    def _rendered(self) -> Prompt:
+        """The text of the prompt. Raises Stopped, and AppError for what is far too long, before it is encoded."""
+        context = self._decoder.config.context_tokens
+        try:
+            self._bundle.check_characters(self._request.messages, context)
+            prompt = self._bundle.prompt(self._request.messages, think=self._request.think, check=self._check)
+            self._bundle.check_length(prompt.text, context, self._check)
+        except TooLong as far:
+            raise context_exceeded(far, context, self._room()) from None
+        return prompt
+
+    def _check(self) -> None:
+        if self._ports.cancelled():
+            raise Stopped
+
+    def _room(self) -> int | None:
+        """New tokens at most, reasoning and answer together; None: only the context bounds them."""
+        if self._request.max_tokens is None:
+            return None
         budget = self._request.thinking_budget_tokens if self._request.think else 0
         return self._request.max_tokens + budget
 
@@ -201,13 +227,14 @@ class Turn:
         self._emit(self._stream.feed(token))
         if self._stream.in_thought():  # the model opened a thought by itself
             self._talk_phase()
-        return [token], FinishReason.STOP if self._stream.stopped else None
+        return [token], FinishReason.STOP if self._stream.stopped or self._stream.ended else None
 
     def _think(self, token: int, over: bool) -> list[int]:
         """A token of the reasoning. We close it where the model would end its turn or has used up its budget."""
         self._measures.reasoning_tokens += 1
         step = [] if over else [token]
         self._emit([] if over else self._stream.feed(token))
+        over = over or self._stream.ended
         spent = self._measures.reasoning_tokens >= self._thinking_budget
         if self._stream.in_thought() and (over or spent):
             self._emit(self._stream.close_thought())
@@ -223,8 +250,10 @@ class Turn:
     def _limit(self, length: int) -> FinishReason | None:
         """Why the answer ends when the cache would hold `length` tokens after the next step."""
         full = length >= self._decoder.config.context_tokens
-        said = self._answer_tokens >= self._request.max_tokens or self._measures.completion_tokens >= self._room()
-        return FinishReason.LENGTH if full or said else None
+        most, room = self._request.max_tokens, self._room()
+        said = most is not None and self._answer_tokens >= most
+        spent = room is not None and self._measures.completion_tokens >= room
+        return FinishReason.LENGTH if full or said or spent else None
 
     def _count(self) -> None:
         self._measures.completion_tokens += 1
@@ -266,16 +295,43 @@ class Turn:
         return seconds
 
 
-def context_full(prompt_tokens: int, context_tokens: int, room_tokens: int) -> AppError:
-    """The prompt does not leave room for an answer."""
+def context_exceeded(far: TooLong, context_tokens: int, room_tokens: int | None) -> AppError:
+    """The prompt is so long that it was not counted to its end."""
     return AppError(
         ErrorCode.CONTEXT_FULL,
         msg(
+            "The conversation takes more than {prompt_tokens} tokens (by its length about {about_tokens}); with "
+            "{room_tokens} for the answer that is more than the model's {context_tokens}.",
+            prompt_tokens=far.least_tokens,
+            room_tokens=LEAST_ROOM_TOKENS if room_tokens is None else room_tokens,
+            context_tokens=context_tokens,
+            about_tokens=far.about_tokens,
+        ),
+        msg("Leave out the oldest messages, shorten the prompt or start a new conversation."),
+    )
+
+
+def context_full(prompt_tokens: int, context_tokens: int, room_tokens: int | None) -> AppError:
+    """The prompt does not leave room for an answer; `room_tokens` None: the answer has no bound of its own."""
+    cause = (
+        msg(
+            "The conversation takes {prompt_tokens} tokens and an answer needs at least {room_tokens}; the model holds "
+            "{context_tokens}.",
+            prompt_tokens=prompt_tokens,
+            room_tokens=LEAST_ROOM_TOKENS,
+            context_tokens=context_tokens,
+        )
+        if room_tokens is None
+        else msg(
             "The conversation takes {prompt_tokens} tokens and the answer may take {room_tokens}; the model holds "
             "{context_tokens}.",
             prompt_tokens=prompt_tokens,
             room_tokens=room_tokens,
             context_tokens=context_tokens,
-        ),
+        )
+    )
+    return AppError(
+        ErrorCode.CONTEXT_FULL,
+        cause,
         msg("Leave out the oldest messages, shorten the prompt or start a new conversation."),
     )

@@ -38,10 +38,10 @@ from autoglm_desktop.engine.protocol import (
 )
 
 from . import memory
-from .contracts import Runtime
+from .contracts import Runtime, Stopped
 from .generate import LoadedModel, Turn, TurnPorts
 from .modalities import Modalities
-from .perceive import Perceiving, Stopped
+from .perceive import Perceiving
 from .sessions import SessionPool
 
 _LOG = logging.getLogger(__name__)
@@ -198,11 +198,11 @@ class EngineHost:
     def _switch_in_turn(self, request: TurnRequest, tier: Tier) -> float | None:
         def check() -> None:
             if self._mailbox.cancelled(request.turn_id):
-                raise _Cancelled
+                raise Stopped
 
         try:
             return self._switch(tier, check)
-        except _Cancelled:
+        except Stopped:
             return None
         finally:
             self._tell(EngineState.BUSY)
@@ -235,10 +235,6 @@ class EngineHost:
     def _tell_loading(self, ref: ModelRef, tier: Tier, fraction: float) -> None:
         statuses = self._modalities.statuses
         self._emit(EngineStatus(EngineState.LOADING, ref.model_id, tier, fraction, modalities=statuses))
-
-
-class _Cancelled(Exception):  # noqa: N818 - not an error
-    """A turn was cancelled while a tier was packed for it."""
 
 
 class _Progress:

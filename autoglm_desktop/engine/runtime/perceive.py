@@ -16,11 +16,8 @@ from autoglm_desktop.core.perception import (
     TranscribeRequest,
 )
 
+from .contracts import Stopped
 from .modalities import Modalities
-
-
-class Stopped(Exception):  # noqa: N818 - not an error
-    """The user ended it."""
 
 
 @dataclass(frozen=True, slots=True)

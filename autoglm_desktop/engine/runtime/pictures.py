@@ -12,6 +12,7 @@ from autoglm_desktop.core.i18n import Text, msg
 from autoglm_desktop.core.limits import MAX_IMAGE_PIXELS
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""The assistant hands on PNG and JPEG; other forms become these before."""
 _AGAIN = msg("Get the file again, or use another one.")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +12,40 @@ from tokenizers import Tokenizer
 
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
-from autoglm_desktop.core.messages import Message
+from autoglm_desktop.core.messages import Message, Role
 from autoglm_desktop.core.text_files import NotTextError, decode, parse_json
 from autoglm_desktop.core.thinking import THINK_CLOSE, THINK_OPEN
+from autoglm_desktop.templates.fit import TemplateFit
+from autoglm_desktop.templates.marks import Marks, unguarded
+from autoglm_desktop.templates.template import ChatTemplate, Rendering, broken, special_tokens
 
+from .encoding import Encoder, Piece
 from .reasoning import Prompt, aloud, native
 from .spelling import Spelling
-from .template import ChatTemplate, broken
-
-_END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>")
-"""Ends of a turn or text in the formats that models are trained on; many configurations name only one of theirs."""
-_SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+from .vocabulary import Vocabulary
 
 
 class TokenizerBundle:
     """Tokenizer and template of one model folder. Used by one thread."""
 
-    def __init__(self, tokenizer: Tokenizer, template: ChatTemplate) -> None:
+    def __init__(self, tokenizer: Tokenizer, template: ChatTemplate, bos: str | None = None) -> None:
+        """`bos` is what the tokenizer wants at the beginning of every text."""
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self.tokenizer = tokenizer
         self._template = template
-        markers = {tokenizer.token_to_id(THINK_OPEN), tokenizer.token_to_id(THINK_CLOSE)}
-        added = tokenizer.get_added_tokens_decoder()
-        self.hidden_ids = frozenset(i for i, token in added.items() if token.special) - markers
-        """Special tokens, which are never shown; the marks of thinking are told apart later, as text."""
-        self.end_ids = frozenset(i for i, token in added.items() if token.special and token.content in _END_MARKS)
+        self._bos = bos or ""
+        self._fit = TemplateFit.probe(template)
+        self._vocabulary = Vocabulary.read(tokenizer, self._fit)
+        self._encoder = Encoder(tokenizer, self._vocabulary.marks, self._vocabulary.special_ids)
+        self._spelling = Spelling()
+        self._guard = self._encoder.spellings
+        self.hidden_ids = self._vocabulary.hidden_ids
+        """Special tokens, which are never shown."""
+        self.end_ids = self._vocabulary.end_ids
         """Tokens that end an answer, beside those that the model's configuration names."""
-        self._spelling = Spelling({i: token.content for i, token in added.items() if token.special})
+        self.end_texts = (self._vocabulary.end_text,) if self._vocabulary.end_text else ()
+        """What ends an answer as text: a mark that the vocabulary does not have."""
 
     @classmethod
     def load(cls, folder: Path) -> TokenizerBundle:
@@ -50,38 +58,79 @@ class TokenizerBundle:
             config = _read_config(folder)
         except Exception as error:  # tokenizers raises nothing more precise
             raise _unreadable(folder, error) from error
-        return cls(tokenizer, ChatTemplate(_template_source(folder, config), _special_tokens(config)))
+        tokens = special_tokens(config)
+        template = ChatTemplate(_template_source(folder, config), tokens)
+        return cls(tokenizer, template, _wanted_bos(tokenizer, config, tokens.get("bos_token")))
 
-    def prompt(self, messages: Sequence[Message], *, think: bool) -> Prompt:
+    def prompt(self, messages: Sequence[Message], *, think: bool, check: Callable[[], None] = lambda: None) -> Prompt:
         """What the model reads, ending where the answer, or with `think` the reasoning, begins.
 
-        Raises AppError TEMPLATE_BROKEN.
+        `check` is called all along; what it raises ends the work. Raises AppError TEMPLATE_BROKEN.
         """
         if think and messages and not self._template.has_thinking:
-            return aloud(messages, lambda talk: self._template.render(talk, think=False))
-        return native(self._template.render(messages, think=think), think=think)
+            made = aloud(messages, lambda talk: self._render(talk, Rendering(check=check)))
+        else:
+            made = native(self._render(messages, Rendering(think=think, check=check)), think=think)
+        bos = "" if made.text.lstrip().startswith(self._bos) else self._bos
+        return Prompt(self._guard.rendered(f"{bos}{made.text}"), self._guard.rendered(made.bridge))
+
+    def ends(self, named_ids: Iterable[int]) -> frozenset[int]:
+        """All tokens that end an answer, where the model's configuration names some."""
+        return self._vocabulary.ends(named_ids, self.tokenizer)
+
+    def check_characters(self, messages: Sequence[Message], most_tokens: int) -> None:
+        """Raises TooLong for messages that cannot fit, before anything is done with them."""
+        self._encoder.check_characters(sum(len(message.text) for message in messages), most_tokens)
+
+    def check_length(self, text: str, most_tokens: int, check: Callable[[], None]) -> None:
+        """Raises TooLong for a rendered text that cannot fit, before it is encoded whole; calls `check` on the way."""
+        self._encoder.check_length(text, most_tokens, check)
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of a rendered text: marks such as ``<|im_end|>`` become their tokens, nothing is added around it.
+        """Tokens of a text; nothing is added around it.
 
-        An answer in it that `remember` was told of is spelled as it was then.
+        Of a text that `prompt` rendered only the template's marks such as ``<|im_end|>`` become their tokens, of any
+        other text all that it spells. An answer in it that `remember` was told of is spelled as it was then.
         """
-        return self._spelling.apply(text, self._encode(text))
+        tokens: list[int] = []
+        for piece in self._encoder.pieces(text):
+            tokens += [] if piece.mark is None else [piece.mark]
+            tokens += self._spelling.tokens(piece)
+        return tokens
+
+    def _render(self, messages: Sequence[Message], how: Rendering) -> str:
+        """The rendered text with guards in what messages say.
+
+        The marks of thoughts in earlier answers are left whole for a template that takes such thoughts out.
+        """
+        guarded = self._fit.render(messages, replace(how, guard=lambda _, text: self._guard.guard(text)))
+        if not any(self._has_thought(message) for message in messages):
+            return guarded
+        seen = self._fit.render(messages, replace(how, guard=self._guarded_but_thoughts))
+        return guarded if unguarded(seen) == unguarded(guarded) else seen
+
+    @cached_property
+    def _guard_but_thoughts(self) -> Marks:
+        return self._guard.without((THINK_OPEN, THINK_CLOSE))
+
+    def _has_thought(self, message: Message) -> bool:
+        return message.role is Role.ASSISTANT and (THINK_OPEN in message.text or THINK_CLOSE in message.text)
+
+    def _guarded_but_thoughts(self, message: Message, text: str) -> str:
+        return (self._guard_but_thoughts if message.role is Role.ASSISTANT else self._guard).guard(text)
 
     def remember(self, tokens: Sequence[int]) -> None:
         """Keep how the answer at the end of `tokens` was spelled, if that is not how `encode` would do it."""
-        piece = self._spelling.last_piece(tokens)
-        text = self.tokenizer.decode(piece, skip_special_tokens=False)
-        if self._encode(text) != piece and "\ufffd" not in text:
-            self._spelling.learn(text, piece)
+        special = self._vocabulary.special_ids
+        start = next((i for i in range(len(tokens), 0, -1) if tokens[i - 1] in special), 0)
+        said = list(tokens[start:])
+        text: str = self.tokenizer.decode(said, skip_special_tokens=False)
+        if self._encoder.plain(text) != said and "\ufffd" not in text:
+            self._spelling.learn(Piece(tokens[start - 1] if start else None, text, said))
 
     def forget(self) -> None:
         """Forget every answer."""
         self._spelling.forget()
-
-    def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text that a person sees: without special tokens, broken characters as U+FFFD."""
@@ -114,10 +163,14 @@ def _template_source(folder: Path, config: dict[str, Any]) -> str:
     return source
 
 
-def _special_tokens(config: dict[str, Any]) -> dict[str, str]:
-    found = {name: config.get(name) for name in _SPECIAL_NAMES}
-    texts = {name: value["content"] if isinstance(value, dict) else value for name, value in found.items()}
-    return {name: text for name, text in texts.items() if isinstance(text, str)}
+def _wanted_bos(tokenizer: Tokenizer, config: dict[str, Any], named: str | None) -> str | None:
+    """The token that the tokenizer wants before a text: its configuration decides, or else its post-processor."""
+    wanted = config.get("add_bos_token")
+    encoded = tokenizer.encode("a", add_special_tokens=True)
+    first = tokenizer.id_to_token(encoded.ids[0]) if encoded.special_tokens_mask[:1] == [1] else None
+    if not isinstance(wanted, bool):
+        return first
+    return (named or first) if wanted else None
 
 
 def _unreadable(folder: Path, error: Exception) -> AppError:

@@ -48,7 +48,8 @@ class Sampler:
             raise _not_numbers()
         logits = self._penalties.apply(logits)
         if banned:
-            logits = logits.index_fill(0, torch.tensor(list(banned)), -torch.inf)
+            known = [token for token in banned if token < len(logits)]
+            logits = logits.index_fill(0, torch.tensor(known, dtype=torch.long), -torch.inf)
         token = likeliest(logits) if self._sampling.temperature <= 0 else self._draw(logits)
         self._penalties.observe(token)
         return token

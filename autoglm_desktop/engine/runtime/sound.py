@@ -1,4 +1,8 @@
-"""A recording as samples for the recogniser: whatever FFmpeg (in PyAV) reads, 16 kHz, one channel."""
+"""A recording as samples for the recogniser: 16 kHz, one channel, of every form allowed here, by FFmpeg (in PyAV).
+
+FFmpeg would also take scripts and playlists, and open the files and addresses that they name. So its readers are
+allowed by name, whatever a file is called.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,12 @@ log = logging.getLogger(__name__)
 
 RATE_HZ = 16_000
 _CHECK_FRAMES = 200
+_FORMS = (
+    "wav,w64,aiff,au,caf,flac,wv,ape,tta,mp3,aac,ac3,eac3,amr,amrnb,amrwb,ogg,asf,xwma,"
+    "mov,mp4,m4a,3gp,matroska,webm,avi,flv,mpeg,mpegts"
+)
+"""FFmpeg's names of containers that hold their sound themselves."""
+_OPTIONS = {"format_whitelist": _FORMS, "protocol_whitelist": "file", "enable_drefs": "0"}
 _EXACT = ("wav", "flac")
 _UNKNOWN_RIFF = 0x7FFF_0000
 """Programs that write to a pipe put the largest number there is, or a little less."""
@@ -67,7 +77,13 @@ def _riff_bytes(path: Path) -> int:
     return told + 8 if head[:4] == b"RIFF" and told < _UNKNOWN_RIFF else 0
 
 
-def blocks(path: Path, length: int, check: Callable[[], None]) -> Iterator[NDArray[np.float32]]:
+def count_tracks(path: Path) -> int:
+    """How many tracks of sound there are. Raises AppError BAD_INPUT."""
+    with _opened(path) as container:
+        return len(container.streams.audio)
+
+
+def blocks(path: Path, length: int, check: Callable[[], None], track: int = 0) -> Iterator[NDArray[np.float32]]:
     """The samples, -1 to 1, in blocks of `length`, the last one shorter. `check` is called now and then and may raise.
 
     What is damaged in the middle of a file is skipped. Raises AppError BAD_INPUT when nothing of it can be decoded, or
@@ -75,7 +91,7 @@ def blocks(path: Path, length: int, check: Callable[[], None]) -> Iterator[NDArr
     """
     waiting: list[NDArray[np.int16]] = []
     held = given = 0
-    for number, samples in enumerate(_decoded(path)):
+    for number, samples in enumerate(_decoded(path, track)):
         if number % _CHECK_FRAMES == 0:
             check()
         waiting.append(samples)
@@ -93,9 +109,9 @@ def blocks(path: Path, length: int, check: Callable[[], None]) -> Iterator[NDArr
         yield _floats(np.concatenate(waiting))
 
 
-def _decoded(path: Path) -> Iterator[NDArray[np.int16]]:
+def _decoded(path: Path, track: int) -> Iterator[NDArray[np.int16]]:
     with _opened(path) as container:
-        for _, frames in groupby(_frames(container), _form):
+        for _, frames in groupby(_frames(container, track), _form):
             yield from _resampled(frames)
 
 
@@ -120,9 +136,9 @@ def _resampled(frames: Iterator[av.AudioFrame]) -> Iterator[NDArray[np.int16]]:
         log.warning("sound that cannot be resampled is left out: %s", error)
 
 
-def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+def _frames(container: av.container.InputContainer, track: int) -> Iterator[av.AudioFrame]:
     """Every frame that can be decoded; a file that was cut short ends early."""
-    packets = container.demux(audio=0)
+    packets = container.demux(audio=track)
     while True:
         try:
             packet = next(packets)
@@ -137,7 +153,7 @@ def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
 def _opened(path: Path) -> av.container.InputContainer:
     """Raises AppError BAD_INPUT."""
     try:
-        container = av.open(str(path.absolute()), mode="r", metadata_errors="ignore")
+        container = av.open(str(path.absolute()), mode="r", options=dict(_OPTIONS), metadata_errors="ignore")
     except (OSError, ValueError, av.error.FFmpegError) as error:
         cause = msg("{name} is not a recording that can be read here, or it is damaged.", name=path.name)
         raise _refused(cause, msg("Use WAV, MP3, M4A, OGG or FLAC."), error) from error

@@ -18,7 +18,8 @@ from autoglm_desktop.core.i18n import msg
 from autoglm_desktop.core.perception import SpeechSegment, Transcript
 
 from .contracts import ProgressSink
-from .sound import RATE_HZ, blocks, is_cut_short, probe
+from .sound import RATE_HZ, is_cut_short, probe
+from .tracks import speaking_blocks
 
 Check: TypeAlias = Callable[[], None]
 """Called between steps; raises to end the work."""
@@ -126,7 +127,7 @@ class SpeechReader:
         """Pieces of the recording and where they begin, in samples; all but the last end in a pause if there is one."""
         rest = np.empty(0, np.float32)
         begin = 0
-        for piece in blocks(path, BLOCK_S * RATE_HZ, check):
+        for piece in speaking_blocks(path, BLOCK_S * RATE_HZ, check, _speech_s):
             rest = np.concatenate((rest, piece))
             if len(piece) == BLOCK_S * RATE_HZ:
                 end = _last_pause(rest)
@@ -143,10 +144,10 @@ class SpeechReader:
         `before`: the language of what came before the block.
         """
         from faster_whisper.transcribe import restore_speech_timestamps
-        from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
+        from faster_whisper.vad import collect_chunks
 
         check()
-        speech = get_speech_timestamps(samples, VadOptions(min_silence_duration_ms=600, speech_pad_ms=300))
+        speech = _speech(samples)
         runs = [(asked, speech)] if asked and speech else self._runs(samples, speech, before, check)
         for language, run in runs:
             check()
@@ -195,6 +196,17 @@ class SpeechReader:
                 msg("Give its two-letter code, such as zh or en, or leave it out."),
             )
         return code
+
+
+def _speech(samples: Samples) -> list[Stretch]:
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    found: list[Stretch] = get_speech_timestamps(samples, VadOptions(min_silence_duration_ms=600, speech_pad_ms=300))
+    return found
+
+
+def _speech_s(samples: Samples) -> float:
+    return _length(_speech(samples)) / RATE_HZ
 
 
 def _credible(segment: Any) -> str:

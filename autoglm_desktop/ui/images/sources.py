@@ -12,10 +12,14 @@ from PySide6.QtGui import QImage
 from autoglm_desktop.core.i18n import Text, msg, tr
 
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ico"}
+    | {".heic", ".heif", ".avif", ".jp2", ".j2k"}
 )
-AUDIO_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".ogg", ".oga", ".opus", ".flac", ".aac", ".wma", ".webm"})
-_ENCODED = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff")
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".mp3", ".m4a", ".ogg", ".oga", ".opus", ".flac", ".aac", ".wma", ".webm"}
+    | {".aif", ".aiff", ".amr", ".caf", ".mp4", ".mkv", ".mov", ".3gp"}
+)
+_ENCODED = ("image/png", "image/jpeg", "image/webp", "image/avif", "image/gif", "image/bmp", "image/tiff")
 """Taken as they are, in this order: the browser's own bytes are better than a picture made of them."""
 
 

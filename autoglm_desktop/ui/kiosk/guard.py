@@ -8,7 +8,7 @@ from typing import cast
 
 from PySide6.QtCore import QEvent, QObject, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QInputMethodEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ class Guard(QObject):
         self._application, self._on_staff, self._clock = application, on_staff, clock
         self.touched_s = clock()
         """When somebody last touched screen, mouse or keys, by the clock."""
+        self.composing = False
+        """Whether an input method holds what is not yet written."""
 
     def watch(self) -> None:
         """Begin."""
@@ -58,14 +60,6 @@ class Guard(QObject):
         for scheme in _LINKS:
             QDesktopServices.unsetUrlHandler(scheme)
 
-    def hold_keys(self, window: QWidget) -> bool:
-        """Ask the system for every key while `window` is shown; whether it gives them."""
-        handle = window.windowHandle()
-        held = handle.setKeyboardGrabEnabled(True)
-        if not held:
-            log.warning("this desktop does not let the kiosk hold its own key combinations")
-        return held
-
     @Slot(QUrl)
     def stay(self, url: QUrl) -> None:
         """A link of an answer was touched: nothing opens here."""
@@ -74,6 +68,8 @@ class Guard(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in _ACTIVE:
             self.touched_s = self._clock()
+        if event.type() is QEvent.Type.InputMethod:
+            self.composing = bool(cast(QInputMethodEvent, event).preeditString())
         if _begins(event):
             self.touched.emit()
         if event.type() in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
@@ -88,7 +84,7 @@ class Guard(QObject):
             if event.type() is QEvent.Type.KeyPress:
                 self._on_staff()
             return True
-        if Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35 or alt:
+        if Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35 or key == Qt.Key.Key_Menu or alt:
             return True
         return control and key not in (*_EDITING, Qt.Key.Key_Control, Qt.Key.Key_Space)
 

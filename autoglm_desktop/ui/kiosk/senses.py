@@ -13,11 +13,9 @@ from autoglm_desktop.core.errors import ErrorReport
 from autoglm_desktop.core.i18n import tr
 from autoglm_desktop.core.kiosk import Allowed
 from autoglm_desktop.core.messages import ImagePart
-from autoglm_desktop.devices.camera import CameraSource
 from autoglm_desktop.devices.microphone import Microphone
 from autoglm_desktop.ui.appearance import Appearance
 from autoglm_desktop.ui.icons import icon
-from autoglm_desktop.ui.images.camera_dialog import CameraDialog
 from autoglm_desktop.ui.images.pictures import encoded
 from autoglm_desktop.ui.jobs import Job
 from autoglm_desktop.ui.style import Theme, ink_on
@@ -31,29 +29,24 @@ _MIC_PX, _MIC_ICON_PX = 76, 32
 
 
 class Senses(Panel):
-    """`heard` with what was said so far, `told` with a sentence to show, `touched` when a visitor uses one of them."""
+    """`heard` with what was said so far, `told` with a sentence to show, `touched` when a visitor begins to speak."""
 
     heard = Signal(str)
     told = Signal(str)
     touched = Signal()
+    photo_wanted = Signal()
 
     def __init__(
-        self,
-        look: Appearance,
-        assistant: Assistant,
-        allowed: Allowed,
-        microphone: Callable[[], Microphone],
-        camera: Callable[[], CameraSource],
+        self, look: Appearance, assistant: Assistant, allowed: Allowed, microphone: Callable[[], Microphone]
     ) -> None:
-        """`microphone` and `camera` are asked for when they are first used."""
+        """`microphone` is asked for when it is first used."""
         super().__init__(look)
-        self._assistant, self._camera = assistant, camera
+        self._assistant = assistant
         self.talk, self.photo, self.drop = tool_button(), QPushButton(), QPushButton()
         self.image: ImagePart | None = None
         """The photo for the next question."""
         self._words = QPlainTextEdit()
         self._job: Job | None = None
-        self.dialog: CameraDialog | None = None
         self.scribe = Scribe(assistant, self)
         self.recorders = Recorders(microphone, self)
         self.dictation = Dictation(self._words, self.scribe, self.recorders, parent=self)
@@ -85,8 +78,6 @@ class Senses(Panel):
         self.dictation.tell()
         self._words.setPlainText("")
         self._words.document().clearUndoRedoStacks()
-        if self.dialog is not None:
-            self.dialog.reject()
         if self._job is not None:
             self._job.close()
             self._job = None
@@ -112,18 +103,8 @@ class Senses(Panel):
     def set_theme(self, theme: Theme) -> None:
         self._paint(theme, recording=False)
 
-    def take_photo(self) -> None:
-        """Open the camera."""
-        self.touched.emit()
-        self.dialog = CameraDialog(self.look, self._camera(), self.window())
-        self.dialog.taken.connect(self._taken)
-        self.dialog.finished.connect(self._dialog_ended)
-        self.dialog.open()
-
-    def _dialog_ended(self) -> None:
-        self.dialog = None
-
-    def _taken(self, picture: QImage) -> None:
+    def take_picture(self, picture: QImage) -> None:
+        """Keep this photo for the next question."""
         name = tr("Photo")
         self._job = Job(
             lambda *_: self._assistant.take_in_image(encoded(picture), name=name), name="photo", parent=self
@@ -181,7 +162,7 @@ class Senses(Panel):
     def _connect(self) -> None:
         self.talk.pressed.connect(self._press)
         self.talk.released.connect(lambda: self.dictation.end(held=True))
-        self.photo.clicked.connect(self.take_photo)
+        self.photo.clicked.connect(self.photo_wanted)
         self.drop.clicked.connect(self.used_image)
         self.dictation.changed.connect(self._voice)
         self._words.textChanged.connect(lambda: self.heard.emit(self._words.toPlainText()))

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QClipboard, QCloseEvent, QColor, QPainter, QPaintEvent, QRadialGradient
+from PySide6.QtGui import QClipboard, QCloseEvent, QColor, QImage, QPainter, QPaintEvent, QRadialGradient
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from autoglm_desktop.assistant.assistant import Assistant
@@ -35,8 +35,10 @@ from autoglm_desktop.ui.widgets.parts import describe, label
 from .attract import Attract
 from .guard import Guard
 from .hero import Hero
+from .hold import Hold
 from .mark import Brand
 from .phone_card import PhoneCard
+from .photo import PhotoPage
 from .senses import Senses
 from .staff import PinPad, StaffPage
 from .talk import AskBar, Talk
@@ -91,11 +93,13 @@ class KioskWindow(QWidget):
         self.company_s = clock()
         """When an answer or a recording last stood for a visitor who touches nothing, by the clock."""
         self.guard = Guard(application, self.show_pin, clock)
+        self.hold = Hold(self, lambda: self.guard.composing, keys=config.hold_keys)
         self.hero, self.talk = Hero(self.look, config), Talk(self.look)
         self.pad = PinPad(self.look, PinGuard(config.pin, clock))
         self.staff = StaffPage(self.look, lambda: visitors.tally, self._temperature)
         self.ask_bar, self.phone = AskBar(self.look, config.max_prompt_chars), PhoneCard(self.look)
-        self.senses = Senses(self.look, assistant, config.allow, microphone, camera)
+        self.senses = Senses(self.look, assistant, config.allow, microphone)
+        self.photo = PhotoPage(self.look, camera)
         self.pictures = Pictures(assistant.image_path, Background(self), self)
         self.talk.view.set_pictures(self.pictures)
         self.attract = Attract(self.phone, config.attract.speed)
@@ -127,8 +131,8 @@ class KioskWindow(QWidget):
             self.resize(1440, 900)
             self.show()
         self.guard.watch()
-        if full_screen and self.config.hold_keys:
-            self.guard.hold_keys(self)
+        if full_screen:
+            self.hold.begin()
 
     def end(self) -> None:
         """Take everything down; whoever runs the kiosk calls it after the loop."""
@@ -136,6 +140,7 @@ class KioskWindow(QWidget):
         self._unsubscribe()
         self.bridge.close()
         self.senses.close_all()
+        self.photo.end()
         self.attract.stop()
         self.phone.leave()
         self.guard.close()
@@ -144,6 +149,7 @@ class KioskWindow(QWidget):
     def allow_close(self) -> None:
         """Let the window close: staff, a signal, or the end of the process asks for it."""
         self._may_close = True
+        self.hold.end()
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -226,6 +232,22 @@ class KioskWindow(QWidget):
         self.senses.used_image()
         self.told.setText("")
         return True
+
+    def show_photo(self) -> None:
+        """Open the camera's page."""
+        self.welcome()
+        if self.place is Place.VISITOR:
+            self.photo.begin()
+            self.pages.setCurrentWidget(self.photo)
+
+    def _photo_taken(self, picture: QImage) -> None:
+        self._arrange()
+        self.senses.take_picture(picture)
+
+    def _page_changed(self) -> None:
+        """Whatever takes the place of the camera's page ends it."""
+        if self.pages.currentWidget() is not self.photo:
+            self.photo.end()
 
     def touch(self, what: Touch, said: str) -> None:
         """A chip that does something to the phone."""
@@ -409,7 +431,7 @@ class KioskWindow(QWidget):
         column.addLayout(top)
         middle = QHBoxLayout()
         middle.setSpacing(70)
-        for page in (self.hero, self.talk, self.pad, self.staff):
+        for page in (self.hero, self.talk, self.photo, self.pad, self.staff):
             self.pages.addWidget(page)
         middle.addWidget(self.pages, 1)
         middle.addWidget(self.phone)
@@ -430,6 +452,10 @@ class KioskWindow(QWidget):
         self.ask_bar.asked.connect(self.ask)
         self.ask_bar.edit.textChanged.connect(self.welcome)  # a screen reader writes without a key
         self.senses.touched.connect(self.welcome)
+        self.senses.photo_wanted.connect(self.show_photo)
+        self.photo.taken.connect(self._photo_taken)
+        self.photo.left.connect(self._arrange)
+        self.pages.currentChanged.connect(self._page_changed)
         self.senses.heard.connect(self.ask_bar.edit.setText)
         self.senses.told.connect(self.told.setText)
         self.ask_bar.stop_requested.connect(self.visitors.stop)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import groupby
 
 
 class Mark:
@@ -18,6 +19,8 @@ class Mark:
     CODE = 8
     MATH = 16
     DISPLAY_MATH = 32
+    LOWERED = 64
+    RAISED = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,16 @@ Block = Para | Code | Formula | Table | Rule
 def merged(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """The same text with neighbours of one style joined and empty ones left out; formulas stay apart."""
     out: list[Span] = []
-    for span in spans:
-        if not span.text:
-            continue
-        alone = span.mark & (Mark.MATH | Mark.DISPLAY_MATH)
-        if out and not alone and out[-1].mark == span.mark and out[-1].href == span.href:
-            out[-1] = Span(out[-1].text + span.text, span.mark, span.href)
+    styled = groupby((span for span in spans if span.text), lambda span: (span.mark, span.href))
+    for (mark, href), group in styled:
+        if mark & (Mark.MATH | Mark.DISPLAY_MATH):
+            out.extend(group)
         else:
-            out.append(span)
+            run = list(group)
+            out.append(run[0] if len(run) == 1 else Span("".join(span.text for span in run), mark, href))
     return tuple(out)
+
+
+def followed(spans: tuple[Span, ...], more: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Two runs of merged spans as one, at a cost that does not grow with the first."""
+    return (*spans[:-1], *merged((*spans[-1:], *more[:1])), *more[1:])

@@ -10,11 +10,22 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from .blocks import Block, Code, Formula, Mark, Marker, MarkerKind, Para, Place, Rule, Span, Table, merged
+from .bracket_rule import brackets_plugin
+from .fence_rule import fences_plugin
+from .html_tags import html_tags_plugin
+from .inline_state import InlineParser
 from .math_rules import math_plugin
+from .table_rule import tables_plugin
 
 SAFE_SCHEMES = ("http://", "https://", "mailto:")
-_CLEAN = str.maketrans({"\n": " ", "\r": "", "\u2029": "\u2028", "\x00": "\ufffd", "\ufffc": "\ufffd"})
-_MARKS = {"strong": Mark.BOLD, "em": Mark.ITALIC, "s": Mark.STRIKE}
+_CLEAN = str.maketrans({"\r": "", "\u2029": "\u2028", "\x00": "\ufffd", "\ufffc": "\ufffd"})
+_MARKS = {
+    "strong": Mark.BOLD,
+    "em": Mark.ITALIC,
+    "s": Mark.STRIKE,
+    "sub": Mark.LOWERED,
+    "sup": Mark.RAISED,
+}
 _LEAF_MARKS = {
     "text": Mark.NONE,
     "text_special": Mark.NONE,
@@ -43,9 +54,12 @@ def parse(text: str) -> tuple[Block, ...]:
     return tuple(block for unit in parse_units(text) for block in unit.blocks)
 
 
-def parse_units(text: str, first_number: int | None = None) -> list[Unit]:
-    """The units of a text in order. `first_number` renumbers an ordered list that the text begins with."""
-    tokens = _markdown().parse(text)
+def parse_units(text: str, first_number: int | None = None, *, growing: bool = False) -> list[Unit]:
+    """The units of a text in order. `first_number` renumbers an ordered list that the text begins with.
+
+    `growing`: more will come, which may still close a block of Markdown that holds fences.
+    """
+    tokens = _markdown().parse(text, {"growing": growing})
     walker = _Walker(first_number)
     for token in tokens:
         walker.feed(token)
@@ -54,10 +68,13 @@ def parse_units(text: str, first_number: int | None = None) -> list[Unit]:
 
 @cache
 def _markdown() -> MarkdownIt:
-    md = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 40})
+    md = MarkdownIt()
+    md.inline = InlineParser()
+    md.configure("commonmark", {"html": False, "breaks": True, "maxNesting": 40})
     md.enable(["table", "strikethrough"])
     md.disable("reference")  # a definition at the end would change what stands before it
-    return md.use(math_plugin)
+    md.use(brackets_plugin)
+    return md.use(fences_plugin).use(math_plugin).use(html_tags_plugin).use(tables_plugin)
 
 
 @dataclass(slots=True)
@@ -187,8 +204,7 @@ class _Walker:
         self.add_code(token.content, "")
 
     def add_code(self, content: str, language: str) -> None:
-        text = content.removesuffix("\n").translate(_CLEAN | {ord("\n"): "\n"})
-        self.leaves.append(Code(text, language, self.leaf_place()))
+        self.leaves.append(Code(clean(content.removesuffix("\n"), "\n"), language, self.leaf_place()))
 
     def on_math_block(self, token: Token) -> None:
         self.leaves.append(Formula(token.content, self.leaf_place()))
@@ -213,11 +229,12 @@ class _Walker:
 
 
 def _spans(tokens: Sequence[Token]) -> Iterator[Span]:
-    mark, hrefs = Mark.NONE, [""]
+    depths, mark, hrefs = dict.fromkeys(_MARKS, 0), Mark.NONE, [""]
     for token in tokens:
         name, _, edge = token.type.rpartition("_")
         if name in _MARKS:
-            mark = mark | _MARKS[name] if edge == "open" else mark & ~_MARKS[name]
+            depths[name] += 1 if edge == "open" else -1
+            mark = sum(_MARKS[name] for name, depth in depths.items() if depth)
         elif token.type == "link_open":
             hrefs.append(_safe(str(token.attrGet("href") or "")))
         elif token.type == "link_close":
@@ -231,10 +248,15 @@ def _leaf(token: Token, mark: int, href: str) -> Span | None:
         return Span("\u2028", mark, href)
     if token.type == "image":
         source = _safe(str(token.attrGet("src") or ""))
-        return Span((token.content or source).translate(_CLEAN), mark, href or source)
+        return Span(clean(token.content or source), mark, href or source)
     if token.type not in _LEAF_MARKS:
         return None
-    return Span(token.content.translate(_CLEAN), mark | _LEAF_MARKS[token.type], href)
+    return Span(clean(token.content), mark | _LEAF_MARKS[token.type], href)
+
+
+def clean(text: str, line_break: str = " ") -> str:
+    """`text` without the characters that mean something to a document, and with `line_break` for each line's end."""
+    return text.translate(_CLEAN).replace("\n", line_break)
 
 
 def _safe(href: str) -> str:

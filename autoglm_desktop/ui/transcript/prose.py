@@ -26,14 +26,14 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from .blocks import Formula, Mark, Marker, MarkerKind, Para, Place, Span
+from .formats import HEADING_PX, char_format
 from .formulas import Drawing, Key, picture
-from .look import MAX_FORMATS, Look
+from .look import Look
 from .stack import Piece
 from .text_pane import SOURCE_PROPERTY, TextPane
 
 QUOTES_PROPERTY = int(QTextFormat.Property.UserProperty) + 2
 INDENT_PX, QUOTE_PX, PARAGRAPH_GAP_PX, ITEM_GAP_PX = 26, 16, 10, 4
-_HEADING_PX = {0: 14, 1: 20, 2: 18, 3: 16, 4: 15, 5: 14, 6: 14}
 _FORMULA_SCALE = 1.15
 """STIX Two Math looks smaller than interface fonts of the same size."""
 
@@ -272,7 +272,7 @@ def resolve(look: Look, span: Span, *, room: int, level: int = 0) -> TextOp | Pi
     """What to insert for a span within `room` logical pixels; None for a formula that is still being set."""
     if not span.mark & (Mark.MATH | Mark.DISPLAY_MATH):
         return TextOp(span, level)
-    size = round(look.theme.px(_HEADING_PX[level]) * _FORMULA_SCALE)
+    size = round(look.theme.px(HEADING_PX[level]) * _FORMULA_SCALE)
     key = Key(span.text, bool(span.mark & Mark.DISPLAY_MATH), size)
     drawing = look.formulas.get(key)
     if drawing is None:
@@ -288,7 +288,7 @@ def insert_formula(cursor: QTextCursor, look: Look, op: PictureOp, color: str, r
     A formula that is made smaller to fit is drawn in that size: a picture that is shrunk later loses its thin strokes.
     """
     drawing, ratio = op.drawing, max(1.0, ratio) * op.scale
-    align, above, below = _alignment(drawing, QFontMetricsF(look.font(_HEADING_PX[0])), op.key.display)
+    align, above, below = _alignment(drawing, QFontMetricsF(look.font(HEADING_PX[0])), op.key.display)
     name = QUrl(f"formula:{hash((op.key, color, ratio)) & 0xFFFFFFFFFFFF:x}")
     document, kind = cursor.document(), QTextDocument.ResourceType.ImageResource
     if document.resource(kind, name) is None:
@@ -300,38 +300,6 @@ def insert_formula(cursor: QTextCursor, look: Look, op: PictureOp, color: str, r
     form.setVerticalAlignment(align)
     form.setProperty(SOURCE_PROPERTY, f"$${op.key.tex}$$" if op.key.display else f"${op.key.tex}$")
     cursor.insertImage(form)
-
-
-def char_format(look: Look, span: Span, level: int, color: str) -> QTextCharFormat:
-    """The format of a piece of text in a paragraph (level 0) or heading."""
-    key = (span.mark, span.href, level, color)
-    if key not in look.formats:
-        if len(look.formats) >= MAX_FORMATS:
-            look.formats.clear()
-        look.formats[key] = _make_format(look, span, level, color)
-    return look.formats[key]
-
-
-def _make_format(look: Look, span: Span, level: int, color: str) -> QTextCharFormat:
-    form = QTextCharFormat()
-    mark = span.mark
-    mono = mark & (Mark.CODE | Mark.MATH)
-    form.setFont(look.mono(_HEADING_PX[level] - 1) if mono else look.font(_HEADING_PX[level], bold=level > 0))
-    form.setForeground(QColor(color))
-    if mark & Mark.BOLD:
-        form.setFontWeight(600)
-    form.setFontItalic(bool(mark & Mark.ITALIC))
-    form.setFontStrikeOut(bool(mark & Mark.STRIKE))
-    if mark & Mark.CODE:
-        form.setBackground(QColor(look.wash))
-    if mark & Mark.MATH:
-        form.setForeground(look.ink(look.theme.muted))
-    if span.href:
-        form.setAnchor(True)
-        form.setAnchorHref(span.href)
-        form.setForeground(look.link)
-        form.setFontUnderline(True)
-    return form
 
 
 def utf16_length(text: str) -> int:
@@ -368,7 +336,7 @@ def _length(op: Op) -> int:
 
 def _block_format(op: BlockOp, look: Look) -> QTextBlockFormat:
     form = QTextBlockFormat()
-    line = look.line_px if op.level == 0 else round(look.theme.px(_HEADING_PX[op.level]) * 1.5)
+    line = look.line_px if op.level == 0 else round(look.theme.px(HEADING_PX[op.level]) * 1.5)
     form.setLineHeight(line, int(QTextBlockFormat.LineHeightTypes.MinimumHeight.value))
     gap = ITEM_GAP_PX if op.follows_item else PARAGRAPH_GAP_PX
     form.setTopMargin(0 if op.first else gap + (8 if op.level else 0))

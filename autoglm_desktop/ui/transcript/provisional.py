@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 
-_FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})", re.MULTILINE)
+from autoglm_desktop.core.markup import SCRIPT_TAG
+
+from .fences import Fences
+
 _DELIMITER_BEGUN = re.compile(r"^[\s|:-]*$")
 
 
@@ -21,14 +24,12 @@ def close_open_ends(text: str) -> str:
 
 
 def _in_fence(text: str) -> bool:
-    opener = ""
-    for match in _FENCE.finditer(text):
-        sign = match[1]
-        if not opener:
-            opener = sign
-        elif sign[0] == opener[0] and len(sign) >= len(opener):
-            opener = ""
-    return bool(opener)
+    if "```" not in text and "~~~" not in text:
+        return False
+    fences = Fences()
+    for line in text.split("\n"):
+        fences.feed(line)
+    return fences.is_open
 
 
 def _formula(last: str) -> str | None:
@@ -56,6 +57,9 @@ def _table(last: str) -> str | None:
 def _inline(last: str) -> str:
     if last.count("`") % 2 == 1:
         return last + "`"
+    tags = SCRIPT_TAG.findall(last)
+    if tags and not tags[-1][0]:
+        return f"{last}</{tags[-1][1]}>"
     if last.count("**") % 2 == 1 and last.rsplit("**", 1)[1].strip(" *\n"):
         bare = last.rstrip()
         return bare + ("*" if bare.endswith("*") else "**")

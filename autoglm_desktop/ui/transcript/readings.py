@@ -104,7 +104,10 @@ class Readings(Piece):
                 self._add(Words(failures[part.sha256].line(), self._look.font(13), hot, self))
 
     def _add_reading(self, reading: ImageReading) -> None:
-        muted = self._look.ink(self._look.theme.muted)
+        muted, hot = self._look.ink(self._look.theme.muted), self._look.ink(self._look.theme.hot)
+        if reading.doubtful and reading.text_lines:
+            doubt = tr("This reading is not to be trusted: most of the text was read badly.")
+            self._add(Words(doubt, self._look.font(13), hot, self))
         prose = Prose(self._look, self)
         prose.set_blocks((Para((Span(as_typed(text_of(reading))),)),))
         prose.setAccessibleName(text_of(reading))
@@ -129,7 +132,8 @@ def reading_title(row: Row) -> str:
     if not read:
         return tr("The image could not be read") if len(row.images) == 1 else tr("The images could not be read")
     if not lines:
-        return tr("What the assistant read · no text, labels only")
+        seen = any(reading.likely_labels for reading in read)
+        return tr("What the assistant read · no text, labels only") if seen else tr("What the assistant read · nothing")
     if lines == 1:
         return tr("What the assistant read · 1 line of text")
     return tr("What the assistant read · {count} lines of text", count=lines)
@@ -139,7 +143,8 @@ def text_of(reading: ImageReading) -> str:
     """The lines in reading order, as many as are shown."""
     lines = [line.text for line in reading.text_lines]
     if not lines:
-        return tr("No text was found in this image.")
+        unreadable = tr("There is text in this image that could not be read.")
+        return unreadable if reading.doubtful else tr("No text was found in this image.")
     if len(lines) > _SHOWN_LINES:
         lines = [*lines[:_SHOWN_LINES], tr("and {count} more lines", count=len(lines) - _SHOWN_LINES)]
     return "\n".join(lines)
@@ -147,9 +152,9 @@ def text_of(reading: ImageReading) -> str:
 
 def labels_of(reading: ImageReading) -> str:
     """``May show: laptop 62 %, desk 11 %``."""
-    if not reading.labels:
+    if not reading.likely_labels:
         return tr("No label is likely.")
-    names = ", ".join(f"{label.name} {percent(label.probability)}" for label in reading.labels)
+    names = ", ".join(f"{label.name} {percent(label.probability)}" for label in reading.likely_labels)
     return tr("May show: {labels}", labels=names)
 
 

@@ -10,8 +10,9 @@ from autoglm_desktop.core.i18n import tr
 
 from .blocks import Mark, Span, Table
 from .code_block import ScrollingPane
+from .formats import char_format
 from .look import Look
-from .prose import TextOp, char_format, insert_formula, resolve
+from .prose import TextOp, insert_formula, resolve
 from .stack import Piece
 
 _ALIGN = {
@@ -29,7 +30,8 @@ class TableView(Piece):
         self._look = look
         self._shown = Table((), ())
         self._grid: QTextTable | None = None
-        self._awaits = False
+        self._awaiting: set[int] = set()
+        """Rows with a formula that is still being set."""
         self.pane = ScrollingPane(look, self)
         self.pane.setAccessibleName(tr("Table"))
 
@@ -45,9 +47,9 @@ class TableView(Piece):
 
     def refresh_formulas(self) -> bool:
         """Draw formulas that arrived since; True when something changed."""
-        if not self._awaits:
+        if not self._awaiting:
             return False
-        self._fill(Table((), ()))
+        self._fill(self._shown)
         return True
 
     def arrange(self, width: int) -> int:
@@ -63,6 +65,7 @@ class TableView(Piece):
 
     def _make_grid(self, table: Table) -> None:
         self.pane.document().clear()
+        self._awaiting.clear()
         form = QTextTableFormat()
         form.setBorderCollapse(True)
         form.setBorder(1)
@@ -78,17 +81,17 @@ class TableView(Piece):
         grid = self._grid
         if grid is None:
             return
-        self._awaits = False
         cursor = QTextCursor(self.pane.document())
         cursor.beginEditBlock()
         if len(self._shown.rows) > grid.rows():
             grid.appendRows(len(self._shown.rows) - grid.rows())
         for number, row in enumerate(self._shown.rows):
-            if number >= len(old.rows) or old.rows[number] != row:
+            if number >= len(old.rows) or old.rows[number] != row or number in self._awaiting:
                 self._fill_row(grid, number, row)
         cursor.endEditBlock()
 
     def _fill_row(self, grid: QTextTable, number: int, row: tuple[tuple[Span, ...], ...]) -> None:
+        self._awaiting.discard(number)
         for column, spans in enumerate(row):
             cell = grid.cellAt(number, column)
             if number == 0:
@@ -104,12 +107,12 @@ class TableView(Piece):
             block.setLineHeight(line, int(QTextBlockFormat.LineHeightTypes.MinimumHeight.value))
             cursor.setBlockFormat(block)
             for span in spans:
-                self._insert(cursor, span, head=number == 0)
+                if not self._insert(cursor, span, head=number == 0):
+                    self._awaiting.add(number)
 
-    def _insert(self, cursor: QTextCursor, span: Span, *, head: bool) -> None:
+    def _insert(self, cursor: QTextCursor, span: Span, *, head: bool) -> bool:
+        """Write a span into a cell; False when a formula stands there as source until it is set."""
         op = resolve(self._look, span, room=10_000)
-        if op is None:
-            self._awaits = True
         if op is None or isinstance(op, TextOp):
             shown = op.span if op else span
             mark = shown.mark | (Mark.BOLD if head else Mark.NONE)
@@ -117,3 +120,4 @@ class TableView(Piece):
             cursor.insertText(shown.text, form)
         else:
             insert_formula(cursor, self._look, op, self._look.theme.text, self.devicePixelRatioF())
+        return op is not None

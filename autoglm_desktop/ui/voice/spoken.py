@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import re
 
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；][”’」』）]*")
+from autoglm_desktop.core.markup import without_tags
+from autoglm_desktop.ui.transcript.fences import Fences
+
+_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|<br)|[。！？；][”’」』）]*", re.IGNORECASE)
+_ENDING = ".!?…。！？；\"'”’」』）)]<bBrR"
+"""Characters at the end of a line that more text may turn into the end of a sentence."""
 _FENCE = re.compile(r"\s*(```|~~~)")
 _FORMULA = re.compile(r"\s*(\$\$|\\\[|\\\])")
-_TABLE_RULE = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*$")
+_TABLE_RULE = re.compile(r"(?=[^-]*-)[\s:|-]+$")
 _NUMBER = re.compile(r"\s*\d+[.)]\s")
 _LEAD = re.compile(r"^\s*(?:(?:>|#{1,6}|[-*+])\s+|\d+[.)]\s+|\[[ xX]\]\s+)+")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
@@ -25,9 +30,12 @@ class SpokenText:
 
     def __init__(self) -> None:
         self._line = ""
-        self._code = self._formula = False
+        self._fences = Fences()
+        self._formula = False
         self._begun = False
         """Whether sentences of the line in hand were given already."""
+        self._searched = 0
+        """Where the search for the end of a sentence goes on: before it there is none."""
 
     def feed(self, text: str) -> list[str]:
         """Take more of the answer; the sentences that it completes, in order."""
@@ -47,18 +55,17 @@ class SpokenText:
     def _ready(self) -> list[str]:
         """Sentences at the begin of a line that still grows."""
         found: list[str] = []
-        while self._is_prose() and (end := _sentence_end(self._line, begun=self._begun)):
+        while self._is_prose() and (end := _sentence_end(self._line, self._searched, begun=self._begun)):
             found += _clean(self._line[:end])
-            self._line, self._begun = self._line[end:], True
+            self._line, self._begun, self._searched = self._line[end:], True, 0
+        self._searched = len(self._line.rstrip(_ENDING))
         return found
 
     def _end_line(self) -> list[str]:
         found = self._ready()
         line, begun = self._line, self._begun
-        self._line, self._begun = "", False
-        if not begun and _FENCE.match(line) and not self._formula:
-            self._code = not self._code
-        elif self._code:
+        self._line, self._begun, self._searched = "", False, 0
+        if (not begun and not self._formula and self._fences.feed(line)) or self._fences.is_open:
             pass
         elif not begun and _FORMULA.match(line):
             self._formula = self._stays_open(line)
@@ -72,15 +79,15 @@ class SpokenText:
         return self._formula if signs % 2 == 0 else not self._formula
 
     def _is_prose(self) -> bool:
-        if self._code or self._formula:
+        if self._fences.is_open or self._formula:
             return False
         return self._begun or not (_FENCE.match(self._line) or _FORMULA.match(self._line))
 
 
-def _sentence_end(line: str, *, begun: bool) -> int | None:
-    """Behind the first sentence of the line, if there is one: never inside of a link or of code."""
+def _sentence_end(line: str, start: int, *, begun: bool) -> int | None:
+    """Behind the first sentence that ends behind `start`, if there is one: never inside of a link or of code."""
     number = None if begun else _NUMBER.match(line)
-    for match in _END.finditer(line, number.end() if number else 0):
+    for match in _END.finditer(line, max(start, number.end() if number else 0)):
         if match.end() == len(line):  # a closing quotation mark may follow
             return None
         head = line[: match.end()]
@@ -91,7 +98,7 @@ def _sentence_end(line: str, *, begun: bool) -> int | None:
 
 def _clean(line: str) -> list[str]:
     """The words of a line, or nothing when there are none."""
-    text = _LINK.sub(r"\1", _LEAD.sub("", line))
+    text = without_tags(_LINK.sub(r"\1", _LEAD.sub("", line)))
     text = _ADDRESS.sub(" ", text)
     text = text.strip().strip("|").replace("|", ", ")
     text = _SPACES.sub(" ", _ADDRESS.sub(" ", _SIGNS.sub("", text))).strip()

@@ -45,10 +45,13 @@ class ServicePage(SettingsPage):
         self.row(msg("Address"), self.address, self.copy)
         self.problem = self.told("error")
         self.key = KeyRow(self, msg("API key of clients"), _account, self.key_changed.emit)
+        self.phone_control = self.check(msg("Programs without a key may change it"), "service_phone_control")
+        self.row(msg("Simulated phone"), self.phone_control)
         self.note(
             msg(
                 "Programs that speak OpenAI's interface take this address as their base URL. On this machine a key is "
-                "optional; beyond it one is required."
+                "optional; beyond it one is required. Everybody may read the simulated phone; its battery chooses the "
+                "precision of all answers."
             )
         )
         self.settle()
@@ -64,6 +67,7 @@ class ServicePage(SettingsPage):
             self.host.addItem(settings.service_host, settings.service_host)
         self.host.setCurrentIndex(self.host.findData(settings.service_host))
         self.port.setValue(settings.service_port)
+        self.phone_control.setChecked(settings.service_phone_control)
         self._loading = False
 
     def show_status(self, status: ServiceStatus) -> None:

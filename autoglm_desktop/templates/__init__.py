@@ -1,0 +1,1 @@
+"""Chat templates, which make one text of a conversation: the engine runs them, adding a model checks them."""
