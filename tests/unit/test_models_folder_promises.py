@@ -157,7 +157,7 @@ _DEEP = b"{% if 1 %}" * 200 + b"{% endif %}" * 200
     [
         b"{% for %}",
         b"{{ x | nosuch }}",
-        b"\xff\xfe",
+        b"\xff\xff",
         b"{{ raise_exception('no') }}",
         b"{{ nosuch.a.b }}",
         _ENDLESS,
