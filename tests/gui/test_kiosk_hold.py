@@ -104,14 +104,16 @@ def test_nothing_that_can_be_pressed_opens_a_window(qtbot: QtBot, qapp: QApplica
         qtbot.waitUntil(lambda: not window.talk.view.busy)
         left_out = [window.again, window.languages, *window.hero.chips, *window.staff.findChildren(QAbstractButton)]
         pressed: list[str] = []
+        camera_opened = False
         for button in window.findChildren(QAbstractButton):
             if isValid(button) and button not in left_out:
                 pressed.append(button.accessibleName())
                 button.click()  # also those that only show themselves beside the mouse
+                camera_opened |= window.photo.view is not None  # what is pressed next may close it again
                 QApplication.processEvents()
                 assert visible_windows() == [window], pressed
         assert {"Copy this message", "Edit this prompt", "Details", "Image: Photo, 64 × 48"} <= set(pressed), pressed
-        assert window.photo.view is not None, "the camera's page is open"
+        assert camera_opened, "the camera's page was open"
 
 
 def test_nothing_has_a_menu(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
