@@ -7,7 +7,7 @@ from pathlib import Path
 from autoglm_desktop.core.errors import AppError, ErrorCode
 from autoglm_desktop.core.i18n import msg
 
-from .checkpoint import names_in
+from .checkpoint import names_in, not_a_model
 from .gguf_parts import is_gguf, model_in, stem_of
 from .reading import source_errors
 from .weight_files import is_safetensors
@@ -16,7 +16,7 @@ from .weight_files import is_safetensors
 def located(path: Path) -> Path:
     """The folder with the safetensors, or the GGUF file (of a split one, any part). Reads no more than names.
 
-    Raises AppError BAD_INPUT for what is neither: nothing there, a pipe, a device, another kind of file.
+    Raises AppError BAD_INPUT for what is neither: nothing there, a pipe, a device, a file or folder of another kind.
     """
     with source_errors(path):
         if path.is_file() and is_gguf(path):
@@ -26,7 +26,10 @@ def located(path: Path) -> Path:
     names = names_in(path)
     if any(is_safetensors(name) for name in names):
         return path
-    return model_in(path, names) or path
+    found = model_in(path, names) or path
+    if found == path and not {"config.json", "adapter_config.json"} & set(names):
+        raise not_a_model(path, "no config.json")
+    return found
 
 
 def given_name(path: Path) -> str:
