@@ -54,7 +54,6 @@ def test_an_answer_ends_at_the_closing_mark(
 @settings(max_examples=100, deadline=None)
 @given(kind=st.sampled_from(["control", "user_defined", "normal"]), own=st.booleans(), said=ANSWER | st.just(BOS))
 def test_a_wanted_bos_is_there_exactly_once(kind: str, own: bool, said: str) -> None:
-
     tokenizer = tokenizer_with(kind, "<|a|>", "<|b|>", BOS)
     bos = tokenizer.token_to_id(BOS)
     assert bos is not None
