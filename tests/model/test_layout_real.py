@@ -101,6 +101,21 @@ def test_a_turned_page_of_chinese_is_read(eyes: VisionReader, tmp_path: Path, de
     assert not found.doubtful
 
 
+@pytest.mark.parametrize("degrees", [-5, -2, 3, 5])
+def test_a_page_askew_is_read_in_its_order(eyes: VisionReader, tmp_path: Path, degrees: int) -> None:
+    image = _article(COLUMNS[:2]).rotate(degrees, expand=True, fillcolor="white", resample=Image.Resampling.BICUBIC)
+    assert _errors("\n".join((TITLE, *COLUMNS[:2])).splitlines(), _read(eyes, image, tmp_path)) <= 0.02
+
+
+@pytest.mark.parametrize("degrees", [-5, 5])
+def test_upright_lines_askew_are_read_from_right_to_left(eyes: VisionReader, tmp_path: Path, degrees: int) -> None:
+    image = draw_upright_lines(tuple(line + line for line in NOVEL))
+    image = image.rotate(degrees, expand=True, fillcolor="white", resample=Image.Resampling.BICUBIC)
+    found = _read(eyes, image, tmp_path)
+    assert _errors(tuple(line + line for line in NOVEL), found) <= 0.05
+    assert found.turned_deg == 0
+
+
 def test_what_stands_upright_is_read_once(eyes: VisionReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking for the right way up costs upright pages nothing."""
     found, recognised = eyes._text._found, eyes._text._recognised

@@ -20,6 +20,7 @@ from autoglm_desktop.core.perception import TextLine
 from .contracts import ProgressSink
 from .orientation import SURE, Found, is_better, is_lengthy, quarter_turns
 from .packages import package_folder, present
+from .skew import from_upper_left, slope_rad
 
 Check: TypeAlias = Callable[[], None]
 """Called between steps; raises to end the work."""
@@ -91,17 +92,21 @@ class TextReader:
         found = self._ocr(pixels, use_det=True, use_cls=False, use_rec=False)
         if found.boxes is None:
             return []
-        boxes = np.asarray(found.boxes, np.float32)
+        boxes = np.stack([from_upper_left(box) for box in np.asarray(found.boxes, np.float32)])
         crops = self._ocr.crop_text_regions(pixels, boxes)
         read = self._recognised(crops, check)
-        lines = [Found(TextLine(text, score, _bounds(box))) for (text, score), box in zip(read, boxes, strict=True)]
+        lines = [
+            Found(TextLine(text, score, _bounds(box)), slope_rad=slope_rad(box))
+            for (text, score), box in zip(read, boxes, strict=True)
+        ]
         again = [i for i, one in enumerate(lines) if one.line.confidence < SURE and is_lengthy(one.line.box)]
         again = sorted(again, key=lambda i: -crops[i].shape[1])[:_LINES_A_STEP]
         turned_around = self._recognised([np.ascontiguousarray(crops[i][::-1, ::-1]) for i in again], check)
         for i, (text, score) in zip(again, turned_around, strict=True):
             line = lines[i].line
             flipped = is_better(score, line.confidence)
-            lines[i] = Found(TextLine(text, score, line.box) if flipped else line, reread=True, flipped=flipped)
+            line = TextLine(text, score, line.box) if flipped else line
+            lines[i] = replace(lines[i], line=line, reread=True, flipped=flipped)
         return lines
 
     def _recognised(self, crops: Sequence[Pixels], check: Check) -> list[tuple[str, float]]:

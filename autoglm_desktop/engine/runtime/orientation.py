@@ -24,11 +24,15 @@ _LENGTHY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A line as it was found. `reread`: it was read turned around, too; `flipped`: and that was the right way."""
+    """A line as it was found. `reread`: it was read turned around, too; `flipped`: and that was the right way.
+
+    `slope_rad`: how far it is turned clockwise, as on a page that lies askew.
+    """
 
     line: TextLine
     reread: bool = False
     flipped: bool = False
+    slope_rad: float = 0.0
 
 
 def is_lengthy(box: Box) -> bool:

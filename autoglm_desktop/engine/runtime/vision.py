@@ -23,6 +23,7 @@ from .packages import missing, package_folder
 from .pictures import open_picture
 from .reading_order import in_reading_order
 from .scraps import LEGIBLE, without_scraps
+from .skew import levelled
 
 LABELS = 5
 LEAST_PROBABILITY = 0.05
@@ -57,10 +58,11 @@ class VisionReader:
         check()
         labels = self._labels(page.upright)
         found = without_scraps(page.found, page.upright, labels)
-        legible = [one.line for one in found if one.line.confidence >= LEGIBLE]
-        ordered = in_reading_order(legible, lambda line: line.box, lambda line: line.text)
+        legible = [one for one in found if one.line.confidence >= LEGIBLE]
+        straight = zip((one.line for one in legible), levelled(legible), strict=True)
+        ordered = in_reading_order(list(straight), lambda pair: pair[1], lambda pair: pair[0].text)
         return ImageReading(
-            tuple(turned_back(line, page.quarter_turns, *picture.size) for line in ordered),
+            tuple(turned_back(line, page.quarter_turns, *picture.size) for line, _ in ordered),
             labels,
             *picture.size,
             time.perf_counter() - began_s,
