@@ -76,17 +76,27 @@ class XServer:
 
     def lift(self, window: int) -> None:
         """Put `window`, with the frame that a window manager gave it, above all others."""
-        line = [window, *self._parents(window)]
-        if len(line) > 1:
-            self._xcb.stack(line[-2], above=True)
+        if frame := self._frame(window):
+            self._xcb.stack(frame, above=True)
 
-    def sink(self, window: int) -> None:
-        """Put a child of the root window below all others."""
-        self._xcb.stack(window, above=False)
+    def sink(self, other: int, window: int) -> None:
+        """Put `other`, a child of the root window, below all windows.
+
+        Not those of the window manager that framed `window`: it stacks them by requests relative to each other, and
+        would from then on leave `window` below what it believes to lie under it.
+        """
+        frame = self._frame(window)
+        if frame in (0, window) or self._xcb.owner(other) != self._xcb.owner(frame):
+            self._xcb.stack(other, above=False)
 
     def give_focus(self, window: int) -> None:
         """Let keys go to `window`, whatever the window manager thinks of it."""
         self._xcb.give_focus(window)
+
+    def _frame(self, window: int) -> int:
+        """The child of the root window that holds `window`, which may be itself; 0 when it is gone."""
+        line = [window, *self._parents(window)]
+        return line[-2] if len(line) > 1 else 0
 
     def _parents(self, window: int) -> list[int]:
         """The nearest first, the root window last."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 log = logging.getLogger(__name__)
 
 _HEAD_BYTES = 32
+_ID_MASK_AT = 16
+"""Where the server's greeting holds the bits of an id that a connection chooses by itself."""
 _VIEWABLE, _INPUT_OUTPUT = 2, 1
 _STACK_MODE, _ABOVE, _BELOW, _REVERT_TO_PARENT = 64, 0, 1, 2
 _WM_CLASS, _STRING, _CLASS_WORDS = 67, 31, 64
@@ -57,6 +59,12 @@ class Xcb:
     def close(self) -> None:
         """End the connection; no other call may follow."""
         self._library.xcb_disconnect(self._connection)
+
+    def owner(self, window: int) -> int:
+        """The program that made it: the part of the id that all windows of one connection share."""
+        self._library.xcb_get_setup.restype = c_void_p
+        setup = ctypes.string_at(self._library.xcb_get_setup(self._connection), _ID_MASK_AT + 4)
+        return int(window & ~struct.unpack_from("=I", setup, _ID_MASK_AT)[0])
 
     def parent(self, window: int) -> int:
         """0 for the root window, and for one that is gone."""

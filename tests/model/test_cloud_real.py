@@ -162,7 +162,7 @@ def test_what_does_not_fit_here_goes_to_the_other_process_and_nothing_else(
 
 def _asked_over_http(url: str, text: str) -> dict[str, Any]:
     """The usage."""
-    body = {"model": "autoglm-phone-9b", "messages": [{"role": "user", "content": text}]}
+    body = {"model": "autoglm-phone-9b", "messages": [{"role": "user", "content": text}], "max_tokens": 24}
     headers = {"Authorization": f"Bearer {KEY}"}
     answer = httpx.post(f"{url}/chat/completions", json=body, headers=headers, timeout=LIMIT_S)
     assert answer.status_code == 200, answer.text

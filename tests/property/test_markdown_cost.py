@@ -119,6 +119,9 @@ def speak(text: str) -> None:
 @example(first="`a", second="``b")
 @example(first="[", second="*")
 @example(first="![", second="*")
+@example(first="*", second="*```\n>```\n")
+@example(first="> ~~~\n> a\nb\n", second="a")
+@example(first="> > # a\nb\nc\n", second="> - ```\na\n")
 def test_parsing_costs_what_the_text_is_long(first: str, second: str) -> None:
     assert_proportional(parse, first, second)
 

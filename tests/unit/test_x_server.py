@@ -22,6 +22,7 @@ class Tree:
     windows: dict[int, tuple[int, Geometry]] = field(default_factory=lambda: {ROOT: (0, SCREEN)})
     unmapped: set[int] = field(default_factory=set)
     names: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    sunk: list[int] = field(default_factory=list)
 
     def add(self, window: int, x: int, y: int, width: int, height: int, *, parent: int = ROOT, border: int = 0) -> None:
         self.windows[window] = (parent, Geometry(x, y, width, height, border))
@@ -40,6 +41,13 @@ class Tree:
 
     def is_painted(self, window: int) -> bool:
         return window not in self.unmapped
+
+    def owner(self, window: int) -> int:
+        return window >> 20
+
+    def stack(self, window: int, *, above: bool) -> None:
+        assert not above
+        self.sunk.append(window)
 
     def classes(self, window: int) -> tuple[str, ...]:
         return self.names.get(window, ())
@@ -88,6 +96,25 @@ def test_a_keyboard_on_the_screen_is_known_by_its_name_with_and_without_a_frame(
     tree.add(OTHER + 2, 0, 0, 100, 100, parent=OTHER + 1)
     tree.add(OTHER + 4, 0, 0, 100, 100)
     assert tree.server().covering(OURS, ("onboard", "ibus")) == [OTHER + 4]
+
+
+def test_windows_of_the_manager_that_framed_it_are_not_sunk() -> None:
+    tree = Tree()
+    frame, indicator, popup = OTHER, OTHER + 1, OTHER << 1
+    tree.add(frame, 0, 0, 1440, 900)
+    tree.add(OURS, 0, 0, 1440, 900, parent=frame)
+    for one in (indicator, popup):
+        tree.add(one, 0, 0, 100, 100)
+        tree.server().sink(one, OURS)
+    assert tree.sunk == [popup]
+
+
+def test_without_a_manager_everything_may_be_sunk() -> None:
+    tree = Tree()
+    tree.add(OURS, 0, 0, 1440, 900)
+    tree.add(OURS + 1, 0, 0, 100, 100)
+    tree.server().sink(OURS + 1, OURS)
+    assert tree.sunk == [OURS + 1]
 
 
 def test_a_display_that_is_not_there_is_none() -> None:

@@ -144,7 +144,7 @@ class Hold(QObject):
             self._window.raise_()
             self._server.lift(self._id)
             for other in self._server.covering(self._id, _MAY_COVER):  # it asked no window manager for its place
-                self._server.sink(other)
+                self._server.sink(other, self._id)
         if not self._server.has_focus(self._id):
             self._server.give_focus(self._id)
 

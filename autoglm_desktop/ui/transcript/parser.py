@@ -15,6 +15,7 @@ from .fence_rule import fences_plugin
 from .html_tags import html_tags_plugin
 from .inline_state import InlineParser
 from .math_rules import math_plugin
+from .quote_rule import quotes_plugin
 from .table_rule import tables_plugin
 
 SAFE_SCHEMES = ("http://", "https://", "mailto:")
@@ -74,7 +75,7 @@ def _markdown() -> MarkdownIt:
     md.enable(["table", "strikethrough"])
     md.disable("reference")  # a definition at the end would change what stands before it
     md.use(brackets_plugin)
-    return md.use(fences_plugin).use(math_plugin).use(html_tags_plugin).use(tables_plugin)
+    return md.use(fences_plugin).use(math_plugin).use(html_tags_plugin).use(tables_plugin).use(quotes_plugin)
 
 
 @dataclass(slots=True)
